@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/siphash.h"
+
+namespace tern::flow {
+
+/// What names an IPv4 connection, seen from here. Host byte order, 12 bytes, no padding.
+struct FourTuple4 {
+  std::uint32_t local_address = 0;
+  std::uint32_t remote_address = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
+  friend constexpr bool operator==(const FourTuple4&, const FourTuple4&) = default;
+};
+static_assert(sizeof(FourTuple4) == 12);
+
+/// What names an IPv6 connection. Addresses in network byte order.
+struct FourTuple6 {
+  std::array<std::uint8_t, 16> local_address{};
+  std::array<std::uint8_t, 16> remote_address{};
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
+  friend constexpr bool operator==(const FourTuple6&, const FourTuple6&) = default;
+};
+static_assert(sizeof(FourTuple6) == 36);
+
+/// The connection table's hash: SipHash-1-3 under a secret key. A seeded CRC is not keyed (CRC is
+/// affine, collisions survive every seed) and Toeplitz is linear: neither may index the table.
+inline std::uint32_t table_hash(const SipKey& key, const FourTuple4& tuple) {
+  SipHasher<1, 3> hasher(key);
+  hasher.add(std::uint64_t{tuple.local_address} << 32 | tuple.remote_address);
+  hasher.add(std::uint64_t{12} << 56 | std::uint64_t{tuple.local_port} << 16 | tuple.remote_port);
+  return static_cast<std::uint32_t>(hasher.finish());
+}
+
+inline std::uint32_t table_hash(const SipKey& key, const FourTuple6& tuple) {
+  return static_cast<std::uint32_t>(
+      siphash13(key, std::as_bytes(std::span<const FourTuple6, 1>(&tuple, 1))));
+}
+
+}  // namespace tern::flow

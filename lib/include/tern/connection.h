@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "tern/address.h"
+#include "tern/port.h"
+#include "tern/result.h"
+
+namespace tern {
+
+class Connection;
+class ConnectionHandler;
+class StackImpl;
+
+/// RFC 9293 3.3.2.
+enum class TcpState : std::uint8_t {
+  kClosed, kListen, kSynSent, kSynReceived, kEstablished, kFinWait1, kFinWait2, kCloseWait,
+  kClosing, kLastAck, kTimeWait,
+};
+inline constexpr std::size_t kTcpStateCount = 11;
+
+/// The RFC's name, e.g. "FIN-WAIT-1".
+std::string_view to_string(TcpState state);
+
+/// Why a connection ended.
+enum class CloseReason : std::uint8_t {
+  kFinished,     ///< both directions were closed in order; every byte arrived
+  kReset,        ///< the peer sent a RST
+  kRefused,      ///< an active open was answered with a RST
+  kTimedOut,     ///< no answer until R2: to SYN, data, FIN or zero-window probes
+  kAborted,      ///< abort() was called here, or the stack went down
+  kUnreachable,  ///< the next hop never answered ARP while connecting
+};
+std::string_view to_string(CloseReason reason);
+
+/// The next in-order bytes of a connection, on loan, in the buffer that they arrived in; the holder
+/// may change them in place. Destroying the chunk gives the buffer back and opens the receive
+/// window. May outlive the callback and the connection, but not the stack. Thread: the stack's.
+class RxChunk {
+ public:
+  RxChunk(RxChunk&& other) noexcept;
+  RxChunk& operator=(RxChunk&& other) noexcept;
+  RxChunk(const RxChunk&) = delete;
+  RxChunk& operator=(const RxChunk&) = delete;
+  ~RxChunk();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<std::byte> writable_bytes() { return {data_, size_}; }
+  std::size_t size() const { return size_; }
+
+ private:
+  friend class Connection;
+  friend class StackImpl;
+  RxChunk() = default;
+  StackImpl* stack_ = nullptr;  // nullptr = moved from
+  std::byte* data_ = nullptr;
+  std::uint32_t size_ = 0;
+  std::uint32_t node_ = 0;      // the stack's record of the buffer
+  std::uint32_t connection_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+/// Room in a connection's send queue, to be written straight into. Obtained by reserve(), passed to
+/// send() with the number of bytes written. Must be sent or dropped before the next call that sends
+/// on the same connection.
+class TxChunk {
+ public:
+  std::span<std::byte> writable_bytes() const { return {data_, capacity_}; }
+  /// How many of the bytes count; at first all.
+  void resize(std::size_t bytes) { size_ = static_cast<std::uint32_t>(bytes < capacity_ ? bytes : capacity_); }
+  std::size_t size() const { return size_; }
+
+ private:
+  friend class Connection;
+  friend class StackImpl;
+  std::byte* data_ = nullptr;
+  std::uint32_t capacity_ = 0;
+  std::uint32_t size_ = 0;
+};
+
+enum class SendFlags : std::uint8_t {
+  kNone = 0,
+  kMore = 1,  ///< more follows at once: a partial segment may wait for it (until the next poll)
+};
+
+/// A snapshot for socket lists.
+struct ConnectionInfo {
+  TcpState state = TcpState::kClosed;
+  Endpoint local, remote;
+  std::uint32_t receive_queue_bytes = 0;  ///< arrived, not yet taken by the application
+  std::uint32_t send_queue_bytes = 0;     ///< queued or unacknowledged
+  std::uint32_t cwnd_bytes = 0, ssthresh_bytes = 0;
+  std::uint32_t send_mss = 0;
+  std::uint32_t srtt_us = 0, rttvar_us = 0, rto_us = 0;
+  std::uint32_t send_window_bytes = 0, receive_window_bytes = 0;
+  std::uint64_t bytes_received = 0, bytes_acked = 0;
+  std::uint32_t segments_retransmitted = 0;
+  bool timestamps = false, window_scaling = false;
+  std::uint8_t send_window_scale = 0, receive_window_scale = 0;
+};
+
+/// A copyable handle of one connection. Every call checks the generation: on a connection that has
+/// ended it answers kStaleHandle, nothing or zero, and does nothing. Every call is legal in every
+/// callback and between polls. Thread: the stack's.
+class Connection {
+ public:
+  Connection() = default;
+
+  /// The next in-order bytes, or nothing: none have arrived, or the next chunk is larger than
+  /// `at_most`. In the second case on_writable is raised when the send queue has drained, so
+  /// `receive(send_space())` followed by forward() never fails for want of room.
+  std::optional<RxChunk> receive(std::size_t at_most = SIZE_MAX);
+
+  /// Room for up to `bytes` bytes in the send queue (maybe fewer: see TxChunk::writable_bytes).
+  Result<TxChunk> reserve(std::size_t bytes);
+  Errc send(TxChunk&& chunk, SendFlags flags = SendFlags::kNone);
+
+  /// Sends what was received and gives its buffer back. All or nothing: when refused (kQueueFull,
+  /// kNoBuffers, kWrongState, kStaleHandle) the caller keeps the chunk.
+  Errc forward(RxChunk&& chunk, SendFlags flags = SendFlags::kNone);
+
+  /// Copies as much as the send queue takes and says how much that was, which may be 0.
+  Result<std::size_t> write(std::span<const std::byte> bytes, SendFlags flags = SendFlags::kNone);
+
+  /// Bytes that a send may add now.
+  std::size_t send_space() const;
+
+  /// No more will be sent: what is queued goes out, then FIN. Receiving goes on (half close).
+  void shutdown_send();
+  /// Ends both directions at once with a RST; on_closed(kAborted) follows.
+  void abort();
+  /// Closes in order, and drops what still arrives: for an application that is done with the
+  /// connection. Unread data makes it an abort (RFC 9293 SHLD-3).
+  void close();
+
+  void set_nodelay(bool nodelay);               ///< true: Nagle's algorithm off
+  void set_handler(ConnectionHandler& handler);  ///< from the next callback on
+  void set_user_data(std::uint64_t value);       ///< the application's own word; 0 at first
+  std::uint64_t user_data() const;
+
+  bool valid() const;
+  TcpState state() const;  ///< kClosed for a stale handle
+  Endpoint local() const;
+  Endpoint remote() const;
+  ConnectionInfo info() const;
+
+  friend bool operator==(const Connection&, const Connection&) = default;
+
+ private:
+  friend class StackImpl;
+  Connection(StackImpl* stack, std::uint32_t index, std::uint32_t generation)
+      : stack_(stack), index_(index), generation_(generation) {}
+  StackImpl* stack_ = nullptr;
+  std::uint32_t index_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+}  // namespace tern

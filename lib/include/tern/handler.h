@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tern/connection.h"
+
+namespace tern {
+
+/// What an application hears of its connections. Called from Stack::poll after the received burst
+/// has been processed, never from inside another call: there is no re-entrancy, at most one call of
+/// a kind per connection per poll, and every API call is legal in every callback.
+class ConnectionHandler {
+ public:
+  virtual ~ConnectionHandler() = default;
+
+  /// The handshake is complete (either side's open).
+  virtual void on_established(Connection) {}
+
+  /// New in-order bytes are there. Edge: not called again for bytes that were left unread.
+  virtual void on_readable(Connection c) = 0;
+
+  /// The send queue had refused something, or receive(at_most) had, and now has room. Edge.
+  virtual void on_writable(Connection) {}
+
+  /// The peer has sent FIN and everything before it has been read: no more will arrive. The default
+  /// closes our side too; an application that still wants to send does so and closes later.
+  virtual void on_peer_finished(Connection c) { c.shutdown_send(); }
+
+  /// The last call; the handle is stale when it returns. For kFinished it comes after everything
+  /// has been read; for the active closer when TIME-WAIT begins, which the stack sits out by itself.
+  virtual void on_closed(Connection, CloseReason) {}
+};
+
+}  // namespace tern

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "tern/config.h"
+#include "tern/connection.h"
+#include "tern/handler.h"
+#include "tern/port.h"
+#include "tern/stats.h"
+#include "tern/time.h"
+
+namespace tern {
+
+struct ListenOptions {
+  IpAddress address;           ///< unspecified = any of the stack's own
+  std::uint16_t port = 0;      ///< 1..65535
+  std::uint32_t backlog = 0;   ///< half-open connections; 0 = StackConfig::max_half_open
+};
+
+struct ConnectOptions {
+  Endpoint remote;
+  std::uint16_t local_port = 0;  ///< 0 = drawn (RFC 6056 algorithm 4)
+};
+
+/// A listener: stays valid until stop_listening().
+struct ListenerId {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+  friend bool operator==(const ListenerId&, const ListenerId&) = default;
+};
+
+/// What a stack holds right now: for leak checks, drains and socket lists.
+struct StackUsage {
+  std::uint32_t connections = 0;      ///< TCBs in use
+  std::uint32_t time_wait = 0;        ///< TIME-WAIT records
+  std::uint32_t table_entries = 0;    ///< always connections that are in the table + time_wait
+  std::uint32_t timers = 0;           ///< connections armed in the wheel
+  std::uint32_t held_frames = 0;      ///< received frames in receive queues or on loan
+  std::uint32_t waiting_frames = 0;   ///< frames waiting for a neighbour's address
+  std::uint32_t staged_frames = 0;    ///< frames waiting for the port to take them
+  std::uint32_t spare_frames = 0;     ///< empty frames allocated ahead of use
+  std::uint32_t send_chunks = 0;
+  std::uint32_t receive_chunks = 0;
+};
+
+/// A complete TCP endpoint for one interface on one core. No locks, no globals, no clock: whoever
+/// owns the loop calls poll(now). Thread rule: one thread at a time, for every call.
+class Stack {
+ public:
+  /// Allocates everything the configuration can ever need; refuses, with the arithmetic, what does
+  /// not fit or contradicts itself. The port must outlive the stack.
+  static absl::StatusOr<std::unique_ptr<Stack>> create(const StackConfig& config, Port& port);
+
+  /// Gives every frame back to the port; connections end without a word to their peers.
+  ~Stack();
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  /// Accepts connections; the handler must outlive the listener and the connections it accepts.
+  Result<ListenerId> listen(const ListenOptions& options, ConnectionHandler& handler);
+  void stop_listening(ListenerId listener);  ///< established connections go on
+
+  /// Opens a connection; on_established or on_closed follows.
+  Result<Connection> connect(const ConnectOptions& options, ConnectionHandler& handler);
+
+  /// One turn of the loop: receive a burst, expire timers, run callbacks, transmit. Bounded work.
+  /// `now` must not go backwards. Returns how much there was to do; 0 = idle.
+  std::size_t poll(Instant now);
+
+  /// When poll wants to be called at the latest if no frame arrives; kNever when idle. A value in
+  /// the past means "at once".
+  Instant next_deadline() const;
+
+  const Counters& counters() const;
+  const StackConfig& config() const;
+  StackUsage usage() const;
+
+  /// Appends a snapshot of up to `limit` sockets (listeners, connections, TIME-WAIT) from position
+  /// `cursor` on, and returns the position to go on from, or 0 at the end.
+  std::uint64_t list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const;
+
+  /// Closes every connection in order and refuses new ones; usage().connections falls to 0.
+  void drain();
+  /// Ends every connection with a RST, at the next poll.
+  void abort_all();
+
+ private:
+  explicit Stack(std::unique_ptr<StackImpl> impl);
+  std::unique_ptr<StackImpl> impl_;
+};
+
+}  // namespace tern
