@@ -58,6 +58,10 @@ class SendChunkPool {
   /// Chunks, of both sizes.
   std::uint32_t in_use() const { return small_.in_use() + large_.in_use(); }
   std::uint32_t capacity() const { return small_.capacity() + large_.capacity(); }
+  /// Bytes that free chunks can hold.
+  std::uint64_t available_bytes() const {
+    return std::uint64_t{small_.available()} * kSmallCapacity + std::uint64_t{large_.available()} * kLargeCapacity;
+  }
   std::uint32_t small_in_use() const { return small_.in_use(); }
   std::uint32_t large_in_use() const { return large_.in_use(); }
 
@@ -89,6 +93,11 @@ class SendQueue {
   /// Copies as much as the pool allows, the tail chunk's room first. Returns bytes taken. Ends a
   /// reservation.
   std::size_t append(SendChunkPool& pool, std::span<const std::byte> bytes);
+
+  /// Whether append() would take all of `bytes` now.
+  bool can_append(const SendChunkPool& pool, std::size_t bytes) const {
+    return bytes <= tail_room(pool) + pool.available_bytes();
+  }
 
   /// Contiguous room at the tail, at most `bytes` long; empty when the pool is dry. Not part of the
   /// queue until commit(). Stays writable through drop_front() and copy_out(); the next reserve(),
