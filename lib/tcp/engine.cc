@@ -40,7 +40,7 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
   c.ts_offset = timestamp_offset(e.keys.timestamps, tuple);
   c.opened = e.now;
-  c.last_challenge = Instant::min() / 2;
+  c.last_challenge = Instant(Duration::min() / 2);  // long ago, and safe to subtract
   if (!e.config.nagle) c.set(flag::kNoDelay);
 }
 

@@ -23,9 +23,11 @@ void send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
   header.header_bytes = static_cast<std::uint8_t>(
       wire::kTcpHeaderBytes + wire::write_tcp_options(options, tcp + wire::kTcpHeaderBytes));
   wire::write_tcp_header(tcp, header);
-  wire::write_ipv4(frame.data + wire::kEthernetHeaderBytes, {.source = tuple.local_address,
-                                                             .destination = tuple.remote_address,
-                                                             .protocol = wire::ip_protocol::kTcp});
+  wire::Ipv4Header ip;
+  ip.source = tuple.local_address;
+  ip.destination = tuple.remote_address;
+  ip.protocol = wire::ip_protocol::kTcp;
+  wire::write_ipv4(frame.data + wire::kEthernetHeaderBytes, ip);
   finish_frame(e, frame, tuple.local_address, tuple.remote_address, header.header_bytes);
   ++e.counters.segs_out;
   e.net.send_ip(frame, tuple.remote_address, e.now);

@@ -23,11 +23,15 @@ constexpr std::size_t kTimestampOptionBytes = 12;
 
 void write_template(HeaderTemplate& header, const flow::FourTuple4& tuple) {
   std::memset(header.bytes, 0, wire::kEthernetHeaderBytes);
-  wire::write_ipv4(header.bytes + kIpOffset, {.source = tuple.local_address,
-                                              .destination = tuple.remote_address,
-                                              .protocol = wire::ip_protocol::kTcp});
-  wire::write_tcp_header(header.bytes + kTcpOffset,
-                         {.source_port = tuple.local_port, .destination_port = tuple.remote_port});
+  wire::Ipv4Header ip;
+  ip.source = tuple.local_address;
+  ip.destination = tuple.remote_address;
+  ip.protocol = wire::ip_protocol::kTcp;
+  wire::write_ipv4(header.bytes + kIpOffset, ip);
+  wire::TcpHeader tcp;
+  tcp.source_port = tuple.local_port;
+  tcp.destination_port = tuple.remote_port;
+  wire::write_tcp_header(header.bytes + kTcpOffset, tcp);
 }
 
 // Asks for the link header again whenever a neighbour has changed.

@@ -11,6 +11,7 @@
 #include "tcp/receive_queue.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/state.h"
 #include "tern/config.h"
 #include "tern/connection.h"
 #include "tern/handler.h"
@@ -100,10 +101,10 @@ struct alignas(64) Tcb {
   std::uint8_t dup_acks;
   std::uint8_t acks_owed;      // duplicate ACKs to send, one for each out-of-order segment (RFC 5681 4.2)
   std::uint16_t snd_mss;       // bytes of payload in a full segment, timestamps already deducted
+  std::uint32_t loaned;        // bytes lent to the application; they still count against the window
 
   // Lines 1, 2: queues, RTT, congestion, timers.
   ReceiveQueue receive_queue;
-  std::uint32_t loaned;        // bytes lent to the application; they still count against the window
   SendQueue send_queue;        // [snd_una (+1 while our SYN is unacknowledged), ...)
   RttEstimator rtt;
   CongestionController congestion;
