@@ -76,6 +76,7 @@ bool retire(Engine& e, Tcb& c, SeqNum ack) {
   c.bytes_acked += data;
   c.snd_una = ack;
   if (c.snd_nxt.before(ack)) c.snd_nxt = ack;
+  if (fin_acked) c.clear(flag::kFinQueued);
   return fin_acked;
 }
 

@@ -86,6 +86,7 @@ bool check_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 bool check_repeated_syn(Engine& e, Tcb& c, wire::TcpSegment& s) {
   if (c.state != TcpState::kSynReceived || !s.has(kSyn) || s.has(kRst) || s.seq != c.irs) return true;
   if (!s.has(kAck)) {
+    if (!is_too_old(e, c, s)) update_ts_recent(e, c, s);  // else the echo would time the lost one
     c.set(flag::kSynPending);
     e.schedule_output(c);
     return false;
