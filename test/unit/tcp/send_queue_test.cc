@@ -114,7 +114,7 @@ TEST_F(SendQueueTest, ReservedBytesCountFromCommitOn) {
   EXPECT_EQ(queue_.size(), 0u);
   const auto bytes = pattern(900);
   std::memcpy(room.data(), bytes.data(), 900);
-  queue_.commit(pool_, 900);
+  EXPECT_TRUE(queue_.commit(pool_, 900));
   EXPECT_EQ(queue_.size(), 900u);
   EXPECT_EQ(read(queue_, pool_, 0, 900), bytes);
 }
@@ -172,7 +172,7 @@ TEST_F(SendQueueTest, CommittingNothingOrAnotherReservationGivesTheMemoryBack) {
   EXPECT_EQ(pool_.small_in_use(), 1u);
   queue_.append(pool_, pattern(10));
   EXPECT_EQ(pool_.in_use(), 1u);
-  queue_.commit(pool_, 5);  // the append ended the reservation
+  EXPECT_FALSE(queue_.commit(pool_, 5));  // the append ended the reservation
   EXPECT_EQ(queue_.size(), 10u);
 }
 
