@@ -108,7 +108,7 @@ void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
   c.bytes_received += bytes;
   e.raise(c, event::kReadable);
   if (c.state == TcpState::kFinWait2)  // the peer still talks: no reason to give up on it
-    start_timer(e, c, TimerKind::kState, e.config.fin_wait_2_timeout);
+    start_fin_wait_2_timer(e, c);
 }
 
 void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
