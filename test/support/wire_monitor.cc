@@ -193,7 +193,8 @@ void WireMonitor::check_window(Event& event) {
   // After the peer's FIN the window means nothing any more.
   if (flow.own_edge && !flow.peer_finished && before(edge + allowance, *flow.own_edge))
     violate(event, "the offered right edge shrank by " + std::to_string(*flow.own_edge - edge));
-  flow.own_edge = is_syn ? edge : later(flow.own_edge.value_or(edge), edge);
+  const bool rounded = is_syn || flow.own_edge_from_syn;
+  flow.own_edge = rounded ? edge : later(flow.own_edge.value_or(edge), edge);
   flow.own_edge_from_syn = is_syn;
 }
 

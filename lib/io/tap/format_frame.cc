@@ -28,7 +28,7 @@ class FrameText {
   void icmp(Bytes icmp);
   void tcp(Bytes tcp, std::size_t whole_bytes);
   void tcp_sequence(Bytes tcp, std::size_t payload_bytes);
-  void tcp_options(Bytes options);
+  bool tcp_options(Bytes options);
   bool tcp_option(std::uint8_t kind, Bytes value);
   void make_relative(std::uint8_t flags, std::uint16_t from_port, std::uint16_t to_port);
 
@@ -203,8 +203,8 @@ void FrameText::tcp(Bytes tcp, std::size_t whole_bytes) {
     return text("]");
   }
   tcp_sequence(tcp, whole_bytes - header_bytes);
-  if (header_bytes > kTcpBytes)
-    tcp_options(tcp.first(std::min(header_bytes, tcp.size())).subspan(kTcpBytes));
+  const Bytes options = tcp.first(std::min(header_bytes, tcp.size())).subspan(kTcpBytes);
+  if (!options.empty() && !tcp_options(options)) return;
   number(", length ", whole_bytes - header_bytes);
 }
 
@@ -236,7 +236,8 @@ void FrameText::make_relative(std::uint8_t flags, std::uint16_t from_port, std::
   sack_base_ = peer_base;
 }
 
-void FrameText::tcp_options(Bytes options) {
+// False at a bad option: it ends the line.
+bool FrameText::tcp_options(Bytes options) {
   const char* separator = ", options [";
   while (!options.empty()) {
     text(std::exchange(separator, ","));
@@ -245,11 +246,12 @@ void FrameText::tcp_options(Bytes options) {
     const std::size_t length = !has_length          ? 1
                                : options.size() < 2 ? 0
                                                     : std::size_t{load_u8(&options[1])};
-    if (has_length && (length < 2 || length > options.size())) return text("[bad opt]");
+    if (has_length && (length < 2 || length > options.size())) return text("[bad opt]]"), false;
     if (!tcp_option(kind, options.first(length).subspan(has_length ? 2 : 1))) break;
     options = options.subspan(length);
   }
   text("]");
+  return true;
 }
 
 // False after the end-of-options option.

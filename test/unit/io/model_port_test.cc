@@ -173,7 +173,8 @@ TEST(ModelPort, OutstandingCountsWhatTheStackHolds) {
   ASSERT_EQ(port.allocate({frames.data(), 2}), 2u);
   port.inject(Segment{});
   port.inject(Segment{});
-  EXPECT_EQ(port.outstanding(), 2u);  // what waits in the queue is not the stack's yet
+  EXPECT_EQ(port.outstanding(),
+            2u);  // what waits in the queue is not the stack's yet
   EXPECT_EQ(port.pending(), 2u);
   ASSERT_EQ(port.receive({frames.data() + 2, 2}), 2u);
   EXPECT_EQ(port.outstanding(), 4u);
@@ -260,7 +261,8 @@ TEST(ModelPort, NoVerdictOnWhatIsNotWholeIp) {
   EXPECT_EQ(verify_checksums(test::build(fragment)), frame_flag::kRxIpChecksumGood);
 }
 
-// A frame as a stack leaves it to the device: no IP checksum, and the pseudo-header's sum for TCP.
+// A frame as a stack leaves it to the device: no IP checksum, and the
+// pseudo-header's sum for TCP.
 Bytes left_to_the_device(const Segment& segment) {
   Bytes frame = test::build(segment);
   frame[24] = frame[25] = std::byte{0};
