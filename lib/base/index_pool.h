@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -21,8 +22,9 @@ class IndexPool {
  public:
   explicit IndexPool(std::uint32_t capacity)
       : capacity_(capacity),
-        items_(static_cast<T*>(::operator new(sizeof(T) * (capacity ? capacity : 1), std::align_val_t{alignof(T)}))),
-        free_(std::make_unique_for_overwrite<std::uint32_t[]>(capacity ? capacity : 1)) {}
+        free_(std::make_unique_for_overwrite<std::uint32_t[]>(capacity ? capacity : 1)),
+        items_(static_cast<T*>(::operator new(sizeof(T) * (capacity ? capacity : std::size_t{1}),
+                                              std::align_val_t{alignof(T)}))) {}
   ~IndexPool() {
     for (std::uint32_t i = 0; i < touched_; ++i) items_[i].~T();
     ::operator delete(items_, std::align_val_t{alignof(T)});
@@ -63,8 +65,8 @@ class IndexPool {
   std::uint32_t capacity_;
   std::uint32_t touched_ = 0;  // items [0, touched_) have been constructed
   std::uint32_t free_count_ = 0;
-  T* items_;
   std::unique_ptr<std::uint32_t[]> free_;
+  T* items_;  // last: nothing that can throw comes after its allocation
 };
 
 }  // namespace tern

@@ -1,42 +1,61 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "net/egress.h"
 
+#include <algorithm>
+
 namespace tern::net {
 
 Egress::Egress(Port& port, Counters& counters)
-    : port_(port), info_(port.info()), counters_(counters), bin_(port) {
-  staged_.reserve(kStageLimit + kSpares);
-}
+    : port_(port),
+      info_(port.info()),
+      counters_(counters),
+      bin_(port),
+      stage_(std::make_unique<Frame[]>(kCapacity)) {}
 
 Egress::~Egress() {
-  for (std::size_t i = first_; i < staged_.size(); ++i) bin_.add(staged_[i]);
+  TERN_ASSERT(handed_out_ == 0);
+  for (; head_ < tail_; ++head_) bin_.add(stage_[head_ % kCapacity]);
   for (std::size_t i = 0; i < spare_count_; ++i) bin_.add(spare_[i]);
 }
 
 bool Egress::refill() {
-  if (staged() < kStageLimit) spare_count_ = port_.allocate(spare_);
+  const bool room = staged() < kStageLimit && staged() + handed_out_ + kSpares <= kCapacity;
+  if (room) spare_count_ = port_.allocate(spare_);
   if (spare_count_ == 0) ++counters_.tx_no_frame;
   return spare_count_ > 0;
 }
 
 std::size_t Egress::flush() {
   bin_.flush();
-  if (staged() == 0) return 0;
-  const std::size_t offered = staged();
-  const std::size_t taken = port_.transmit({staged_.data() + first_, offered});
-  for (std::size_t i = first_; i < first_ + taken; ++i) counters_.tx_bytes += staged_[i].length;
-  counters_.tx_frames += taken;
-  counters_.tx_bursts += taken > 0 ? 1 : 0;
-  counters_.tx_deferred += offered - taken;
-  first_ += taken;
-  if (first_ == staged_.size()) {
-    staged_.clear();
-    first_ = 0;
-  } else if (first_ >= kStageLimit / 2) {
-    staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(first_));
-    first_ = 0;
+  std::size_t taken = 0;
+  while (staged() > 0) {
+    const std::size_t run = std::min(staged(), kCapacity - head_ % kCapacity);
+    const std::size_t sent = transmit_run(run);
+    taken += sent;
+    if (sent < run) break;
   }
+  count_deferred(taken);
+  if (staged() == 0) head_ = tail_ = 0;
   return taken;
+}
+
+std::size_t Egress::transmit_run(std::size_t count) {
+  const Frame* first = &stage_[head_ % kCapacity];
+  const std::size_t sent = port_.transmit({first, count});
+  TERN_ASSERT(sent <= count);
+  for (std::size_t i = 0; i < sent; ++i) counters_.tx_bytes += first[i].length;
+  counters_.tx_frames += sent;
+  counters_.tx_bursts += sent > 0 ? 1 : 0;
+  head_ += sent;
+  return sent;
+}
+
+// Counts each frame once, however many polls it has to wait: those deferred before are at the
+// front.
+void Egress::count_deferred(std::size_t taken) {
+  const std::size_t still_deferred = deferred_ > taken ? deferred_ - taken : 0;
+  counters_.tx_deferred += staged() - still_deferred;
+  deferred_ = staged();
 }
 
 }  // namespace tern::net

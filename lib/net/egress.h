@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
-#include <vector>
+#include <cstddef>
+#include <memory>
 
+#include "base/assert.h"
 #include "base/frame_bin.h"
 #include "tern/port.h"
 #include "tern/stats.h"
@@ -12,11 +14,19 @@ namespace tern::net {
 
 /// The way out: hands out empty frames, allocated in bulk, stages finished ones, and gives them to
 /// the port in one burst per poll. What the port does not take stays staged, in order; nothing is
-/// dropped because a ring is full.
+/// dropped because a ring is full. Staged, spare and handed-out frames together never exceed
+/// kCapacity: allocate() refuses first, so send() always has room. Thread: the stack's.
 class Egress {
  public:
+  /// Frames that may wait for the port before allocate() refuses.
+  static constexpr std::size_t kStageLimit = 1024;
+  /// Frames in all. What exceeds kStageLimit is room for frames that their holders send late: those
+  /// that wait for a neighbour's address (NeighbourTable::kMaxWaiting).
+  static constexpr std::size_t kCapacity = 2048;
+  static constexpr std::size_t kSpares = 32;  ///< frames allocated at a time
+
   Egress(Port& port, Counters& counters);
-  ~Egress();  // gives every frame back
+  ~Egress();  // gives every frame back; those handed out must have been sent or discarded before
   Egress(const Egress&) = delete;
   Egress& operator=(const Egress&) = delete;
 
@@ -25,37 +35,48 @@ class Egress {
   bool allocate(Frame& frame) {
     if (spare_count_ == 0 && !refill()) return false;
     frame = spare_[--spare_count_];
+    ++handed_out_;
     return true;
   }
 
-  /// Stages a finished frame; its bytes must not change any more. There is always room for a frame
-  /// that came from allocate().
-  void send(const Frame& frame) { staged_.push_back(frame); }
+  /// Stages a finished frame from allocate(); its bytes must not change any more.
+  void send(const Frame& frame) {
+    TERN_ASSERT(handed_out_ > 0);  // with the invariant above: there is room
+    --handed_out_;
+    stage_[tail_++ % kCapacity] = frame;
+  }
 
   /// Gives up a frame from allocate(), unsent.
-  void discard(const Frame& frame) { bin_.add(frame); }
+  void discard(const Frame& frame) {
+    TERN_ASSERT(handed_out_ > 0);
+    --handed_out_;
+    bin_.add(frame);
+  }
 
   /// Offers everything staged to the port, and gives discarded frames back. Returns frames taken.
   std::size_t flush();
 
-  std::size_t staged() const { return staged_.size() - first_; }
+  std::size_t staged() const { return tail_ - head_; }
   std::size_t spare() const { return spare_count_; }
+  std::size_t handed_out() const { return handed_out_; }  ///< allocated, not yet sent or discarded
   const PortInfo& port_info() const { return info_; }
 
  private:
   bool refill();
-
-  static constexpr std::size_t kSpares = 32;
-  static constexpr std::size_t kStageLimit = 1024;  // frames; beyond it allocate() refuses
+  std::size_t transmit_run(std::size_t count);
+  void count_deferred(std::size_t taken);
 
   Port& port_;
   const PortInfo info_;
   Counters& counters_;
   FrameBin bin_;
+  std::size_t handed_out_ = 0;
   std::size_t spare_count_ = 0;
   std::array<Frame, kSpares> spare_;
-  std::size_t first_ = 0;      // staged_[first_..] wait for the port
-  std::vector<Frame> staged_;  // reserved once: kStageLimit + kSpares
+  std::size_t head_ = 0;      // stage_[head_ % kCapacity] is the next to go; 0 again when empty,
+  std::size_t tail_ = 0;      //   so that a burst seldom wraps around
+  std::size_t deferred_ = 0;  // of the staged frames, those that tx_deferred has counted
+  std::unique_ptr<Frame[]> stage_;
 };
 
 }  // namespace tern::net

@@ -12,18 +12,19 @@ enum class FrameKind : std::uint8_t { kDrop, kTcp4, kArp, kIcmp4 };
 
 /// What parse_frame checks against.
 struct ParseContext {
-  MacAddress mac;                       // frames to other unicast or to multicast addresses are dropped
-  std::uint32_t address = 0;            // the interface's IPv4 address, host order
+  MacAddress mac{};           // frames to other unicast or to multicast addresses are dropped
+  std::uint32_t address = 0;  // the interface's IPv4 address, host order
   std::uint32_t subnet_broadcast = 0;   // a source of this address is invalid
   bool trust_missing_checksum = false;  // PortInfo's
 };
 
-/// The outcome: for kDrop the reason; for kTcp4 `segment`; for kArp and kIcmp4 the bytes that follow
-/// the Ethernet (ARP) or IPv4 header (ICMP), and the addresses that a reply needs.
+/// The outcome: for kDrop the reason; for kTcp4 `segment`; for kArp and kIcmp4 the bytes that
+/// follow the Ethernet (ARP, >= 28, padding included) or IPv4 header (ICMP, a valid message), and
+/// the addresses that a reply needs. Everything points into the frame.
 struct ParsedFrame {
   FrameKind kind = FrameKind::kDrop;
   DropReason drop = DropReason::kNone;
-  MacAddress source_mac;
+  MacAddress source_mac;                  // all but kDrop
   std::uint32_t source_address = 0;       // kIcmp4
   std::uint32_t destination_address = 0;  // kIcmp4
   std::span<std::byte> payload;           // kArp, kIcmp4
@@ -34,7 +35,11 @@ struct ParsedFrame {
 /// buffer, L2, L3 and L4, subtracting only after comparing; verifies IPv4 and TCP checksums where
 /// the device's verdict is not "good". Reads nothing outside `frame`. Ethernet padding beyond the
 /// IP total length is ignored. TCP data offset < 5 or beyond the segment: drop (Linux and RFC 9293
-/// both stay silent). Writes only the fields of `out` that the kind uses.
+/// both stay silent). A "bad" TCP verdict is not trusted alone either: software decides (tap,
+/// virtio and af_packet have been seen to be wrong).
+///
+/// Sets `kind` and `drop`, and of the rest only the fields that the kind uses: those of an earlier
+/// frame may shine through, and for kDrop all of them mean nothing. Stateless; any thread.
 void parse_frame(const Frame& frame, const ParseContext& context, ParsedFrame& out);
 
 }  // namespace tern::wire

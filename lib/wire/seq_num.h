@@ -17,18 +17,31 @@ class BasicSeqNum {
 
   constexpr Word value() const { return value_; }
 
-  constexpr bool before(BasicSeqNum b) const { return static_cast<Signed>(static_cast<Word>(value_ - b.value_)) < 0; }
+  constexpr bool before(BasicSeqNum b) const {
+    return static_cast<Signed>(static_cast<Word>(value_ - b.value_)) < 0;
+  }
   constexpr bool after(BasicSeqNum b) const { return b.before(*this); }
   constexpr bool at_or_before(BasicSeqNum b) const { return !b.before(*this); }
   constexpr bool at_or_after(BasicSeqNum b) const { return !before(b); }
   /// low <= *this < low + size, on the circle; false for size 0. Any size is right.
-  constexpr bool in_window(BasicSeqNum low, Word size) const { return static_cast<Word>(value_ - low.value_) < size; }
+  constexpr bool in_window(BasicSeqNum low, Word size) const {
+    return static_cast<Word>(value_ - low.value_) < size;
+  }
 
-  friend constexpr BasicSeqNum operator+(BasicSeqNum a, Word n) { return BasicSeqNum(static_cast<Word>(a.value_ + n)); }
-  friend constexpr BasicSeqNum operator-(BasicSeqNum a, Word n) { return BasicSeqNum(static_cast<Word>(a.value_ - n)); }
+  friend constexpr BasicSeqNum operator+(BasicSeqNum a, Word n) {
+    return BasicSeqNum(static_cast<Word>(a.value_ + n));
+  }
+  friend constexpr BasicSeqNum operator-(BasicSeqNum a, Word n) {
+    return BasicSeqNum(static_cast<Word>(a.value_ - n));
+  }
   /// The distance from b forward to a, modulo the circle.
-  friend constexpr Word operator-(BasicSeqNum a, BasicSeqNum b) { return static_cast<Word>(a.value_ - b.value_); }
-  constexpr BasicSeqNum& operator+=(Word n) { value_ = static_cast<Word>(value_ + n); return *this; }
+  friend constexpr Word operator-(BasicSeqNum a, BasicSeqNum b) {
+    return static_cast<Word>(a.value_ - b.value_);
+  }
+  constexpr BasicSeqNum& operator+=(Word n) {
+    value_ = static_cast<Word>(value_ + n);
+    return *this;
+  }
   friend constexpr bool operator==(BasicSeqNum, BasicSeqNum) = default;
 
  private:

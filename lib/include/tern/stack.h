@@ -53,8 +53,10 @@ struct StackUsage {
 class Stack {
  public:
   /// Allocates everything the configuration can ever need; refuses, with the arithmetic, what does
-  /// not fit or contradicts itself. The port must outlive the stack.
-  static absl::StatusOr<std::unique_ptr<Stack>> create(const StackConfig& config, Port& port);
+  /// not fit or contradicts itself. The port must outlive the stack. `now` is the time by the clock
+  /// that poll() will be told.
+  static absl::StatusOr<std::unique_ptr<Stack>> create(const StackConfig& config, Port& port,
+                                                       Instant now = Instant{});
 
   /// Gives every frame back to the port; connections end without a word to their peers.
   ~Stack();

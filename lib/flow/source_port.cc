@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "flow/source_port.h"
+
+#include "base/assert.h"
+
+namespace tern::flow {
+namespace {
+
+// [0, bound) from 32 uniform bits, without a division.
+constexpr std::uint32_t scale(std::uint32_t bits, std::uint32_t bound) {
+  return static_cast<std::uint32_t>(std::uint64_t{bits} * bound >> 32);
+}
+
+// Keys of their own, so that no input of one function is an input of another.
+enum Purpose : std::uint64_t { kPlaces = 1, kCounterStarts = 2 };
+
+}  // namespace
+
+SourcePorts::SourcePorts(const SipKey& key, std::uint16_t first, std::uint16_t last)
+    : key_(derive_key(key, kPlaces)), first_(first), port_count_(last - first + 1U) {
+  TERN_ASSERT(first >= 1 && first <= last);
+  const SipKey starts = derive_key(key, kCounterStarts);
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    SipHasher<2, 4> hasher(starts);
+    hasher.add(i);
+    counters_[i] =
+        static_cast<std::uint16_t>(scale(static_cast<std::uint32_t>(hasher.finish()), port_count_));
+  }
+}
+
+// F and G are the two halves of one keyed hash: SipHash's 64 bits are a pseudo-random function's,
+// so neither half tells of the other.
+SourcePorts::Place SourcePorts::place_of(std::uint32_t local_address, std::uint32_t remote_address,
+                                         std::uint16_t remote_port) const {
+  SipHasher<2, 4> hasher(key_);
+  hasher.add(std::uint64_t{local_address} << 32 | remote_address);
+  hasher.add(remote_port);
+  const std::uint64_t hash = hasher.finish();
+  return {scale(static_cast<std::uint32_t>(hash), port_count_), (hash >> 32) % kCounters};
+}
+
+}  // namespace tern::flow

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "net/egress.h"
+#include "net/neighbour_table.h"
+#include "net/route.h"
+#include "net/token_bucket.h"
+#include "tern/stats.h"
+#include "tern/time.h"
+#include "wire/parse.h"
+
+namespace tern::net {
+
+/// Answers ICMP echo requests (RFC 792, RFC 1122 3.2.2.6) within a limit; every other message
+/// counts under drop_icmp. A reply is what asks for the most of a host per packet that it did not
+/// ask for.
+class EchoResponder {
+ public:
+  static constexpr std::uint32_t kRepliesPerSecond = 1000;
+  static constexpr std::uint32_t kReplyBurst = 100;
+
+  EchoResponder(const Route& route, NeighbourTable& neighbours, Egress& egress, Counters& counters)
+      : route_(route), neighbours_(neighbours), egress_(egress), counters_(counters) {}
+
+  void receive(const wire::ParsedFrame& frame, Instant now);
+
+ private:
+  bool answer(const wire::ParsedFrame& frame, Instant now);
+  bool fits(std::size_t message_bytes) const;
+
+  const Route& route_;
+  NeighbourTable& neighbours_;
+  Egress& egress_;
+  Counters& counters_;
+  TokenBucket limit_{kRepliesPerSecond, kReplyBurst};
+};
+
+}  // namespace tern::net

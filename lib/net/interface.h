@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/siphash.h"
+#include "net/arp_responder.h"
+#include "net/arp_sender.h"
+#include "net/egress.h"
+#include "net/icmp.h"
+#include "net/link_state.h"
+#include "net/neighbour_table.h"
+#include "net/route.h"
+#include "tern/config.h"
+#include "tern/port.h"
+#include "tern/stats.h"
+#include "tern/time.h"
+#include "wire/parse.h"
+
+namespace tern::net {
+
+/// What TCP needs of the link and IP layers of one IPv4 interface: the way to a destination, the
+/// link header for it, ARP and ICMP echo. Frames go out through Egress, which must outlive it.
+/// Addresses in host byte order. No clock: every call is told the time, which must not go
+/// backwards. Thread: the stack's.
+class Interface {
+ public:
+  using LinkState = net::LinkState;
+
+  /// `key` (the neighbour table's) is derived from the stack's secret by the caller. The gateway,
+  /// if one is set, must be an on-link unicast address.
+  Interface(const StackConfig& config, Egress& egress, Counters& counters, const SipKey& key);
+
+  /// Whether a packet can be sent to `destination`: a unicast address, not our own, that is on-link
+  /// or has a gateway.
+  bool has_route(std::uint32_t destination) const { return route_.next_hop(destination) != 0; }
+
+  /// Writes the 14 bytes of Ethernet header for packets to `destination` to `out14` if kReady, and
+  /// else leaves them alone. kUnresolved: the next hop is being asked for (three broadcasts, a
+  /// second apart), or the table has no room for it. kFailed: it did not answer; after a second a
+  /// new use asks anew. Without a route: kFailed.
+  LinkState link_header(std::uint32_t destination, std::byte* out14, Instant now);
+
+  /// Changes whenever an answer that link_header gave earlier may no longer be right, and when an
+  /// entry in use has been verified, so that those who remember its header come and use it again;
+  /// an entry that nobody came for is forgotten after 60 s. Never 0.
+  std::uint32_t generation() const { return neighbours_.generation(); }
+
+  /// Takes a frame from Egress::allocate: 14 bytes for the Ethernet header, which is filled in
+  /// here, and a complete IPv4 packet. Sends it; or lets it wait for the next hop's address (at
+  /// most 3 frames for each next hop, the oldest is dropped); or drops it. Without a route:
+  /// drop_neighbour_unresolved.
+  void send_ip(const Frame& frame, std::uint32_t destination, Instant now);
+
+  /// A frame of kind kArp. It stays the caller's.
+  void receive_arp(const wire::ParsedFrame& frame, Instant now) { arp_.receive(frame, now); }
+
+  /// A frame of kind kIcmp4. It stays the caller's.
+  void receive_icmp(const wire::ParsedFrame& frame, Instant now) { echo_.receive(frame, now); }
+
+  /// Makes the address known: two ARP announcements, 2 s apart (RFC 5227 2.3). Does nothing while
+  /// the second is still to come.
+  void announce(Instant now) { arp_.announce(now); }
+
+  /// Does what is due: retries, verifications, the second announcement. Bounded; returns how much
+  /// there was. What is left over is due at once (next_deadline() in the past).
+  std::size_t expire(Instant now);
+  Instant next_deadline() const;
+
+  std::uint32_t waiting_frames() const { return neighbours_.waiting_frames(); }
+
+  /// Appends a snapshot of the neighbour table, in no particular order.
+  void list_neighbours(Instant now, std::vector<NeighbourInfo>& out) const {
+    neighbours_.list(now, out);
+  }
+
+ private:
+  Egress& egress_;
+  Counters& counters_;
+  Route route_;
+  ArpSender sender_;
+  NeighbourTable neighbours_;
+  ArpResponder arp_;
+  EchoResponder echo_;
+};
+
+}  // namespace tern::net

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tern/connection.h"
+
+#include <utility>
+
+#include "stack/stack_impl.h"
+#include "tcp/close.h"
+#include "tcp/window.h"
+
+namespace tern {
+
+using tcp::Tcb;
+namespace event = tcp::event;
+namespace flag = tcp::flag;
+
+Tcb* StackImpl::find(const Connection& connection) {
+  if (!engine_.tcbs.is_touched(connection.index_)) return nullptr;
+  Tcb& c = engine_.tcbs[connection.index_];
+  return c.generation == connection.generation_ && c.handler != nullptr ? &c : nullptr;
+}
+
+std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::size_t at_most) {
+  Tcb* c = find(connection);
+  if (c == nullptr || c->receive_queue.empty()) return std::nullopt;
+  if (c->receive_queue.front_length(engine_.receive_buffers) > at_most) {
+    c->set(flag::kWantWritable);
+    return std::nullopt;
+  }
+  const std::uint32_t node = c->receive_queue.pop(engine_.receive_buffers);
+  const tcp::RxNode& n = engine_.receive_buffers[node];
+  c->loaned += n.length;
+  // Reading the last byte is what end of stream and a graceful end were waiting for.
+  if (c->receive_queue.empty() && (c->events & (event::kPeerFinished | event::kClosed)) != 0) engine_.raise(*c, 0);
+  RxChunk chunk;
+  chunk.stack_ = this;
+  chunk.data_ = n.data;
+  chunk.size_ = n.length;
+  chunk.node_ = node;
+  chunk.connection_ = connection.index_;
+  chunk.generation_ = connection.generation_;
+  return chunk;
+}
+
+void StackImpl::return_chunk(RxChunk& chunk) {
+  engine_.receive_buffers.release(chunk.node_);
+  chunk.stack_ = nullptr;
+  Tcb* c = find(Connection(this, chunk.connection_, chunk.generation_));
+  if (c == nullptr) return;
+  c->loaned -= chunk.size_;
+  tcp::on_buffer_freed(engine_, *c);
+}
+
+// A send needs a connection that may still send, or will when its handshake is through.
+Errc StackImpl::check_sendable(const Tcb* c) const {
+  if (c == nullptr) return Errc::kStaleHandle;
+  const bool opening = c->state == TcpState::kSynSent || c->state == TcpState::kSynReceived;
+  if (c->has(flag::kFinQueued) || !(opening || tcp::can_send(c->state))) return Errc::kWrongState;
+  return Errc::kOk;
+}
+
+Errc StackImpl::refuse_send(Tcb& c, Errc error) {
+  c.set(flag::kWantWritable);
+  if (error == Errc::kNoBuffers) ++counters_.send_buffer_short;
+  return error;
+}
+
+void StackImpl::after_send(Tcb& c, SendFlags flags) {
+  if (flags == SendFlags::kMore)
+    c.set(flag::kCork);
+  else
+    c.clear(flag::kCork);
+  engine_.schedule_output(c);
+}
+
+std::size_t StackImpl::send_space(const Tcb& c) const {
+  if (check_sendable(&c) != Errc::kOk) return 0;
+  const std::uint32_t queued = c.send_queue.size();
+  return queued < config_.tcp.send_buffer ? config_.tcp.send_buffer - queued : 0;
+}
+
+Errc StackImpl::forward(const Connection& connection, RxChunk& chunk, SendFlags flags) {
+  Tcb* c = find(connection);
+  if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
+  if (send_space(*c) < chunk.size()) return refuse_send(*c, Errc::kQueueFull);
+  // All or nothing: room for the whole chunk is reserved before a byte is queued.
+  if (!c->send_queue.can_append(engine_.send_chunks, chunk.size())) return refuse_send(*c, Errc::kNoBuffers);
+  c->send_queue.append(engine_.send_chunks, chunk.bytes());
+  after_send(*c, flags);
+  return_chunk(chunk);
+  return Errc::kOk;
+}
+
+Result<TxChunk> StackImpl::reserve(const Connection& connection, std::size_t bytes) {
+  Tcb* c = find(connection);
+  if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
+  if (bytes == 0) return Errc::kInvalidArgument;
+  const std::size_t room = send_space(*c);
+  if (room == 0) return refuse_send(*c, Errc::kQueueFull);
+  const std::span<std::byte> place = c->send_queue.reserve(engine_.send_chunks, std::min(bytes, room));
+  if (place.empty()) return refuse_send(*c, Errc::kNoBuffers);
+  TxChunk chunk;
+  chunk.data_ = place.data();
+  chunk.capacity_ = chunk.size_ = static_cast<std::uint32_t>(place.size());
+  return chunk;
+}
+
+Errc StackImpl::send(const Connection& connection, const TxChunk& chunk, SendFlags flags) {
+  Tcb* c = find(connection);
+  if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
+  c->send_queue.commit(engine_.send_chunks, chunk.size());
+  after_send(*c, flags);
+  return Errc::kOk;
+}
+
+Result<std::size_t> StackImpl::write(const Connection& connection, std::span<const std::byte> bytes, SendFlags flags) {
+  Tcb* c = find(connection);
+  if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
+  const std::size_t room = send_space(*c);
+  const std::size_t taken = c->send_queue.append(engine_.send_chunks, bytes.first(std::min(room, bytes.size())));
+  if (taken < bytes.size()) static_cast<void>(refuse_send(*c, room < bytes.size() ? Errc::kQueueFull : Errc::kNoBuffers));
+  if (taken > 0) after_send(*c, flags);
+  return taken;
+}
+
+RxChunk::RxChunk(RxChunk&& other) noexcept
+    : stack_(std::exchange(other.stack_, nullptr)),
+      data_(other.data_),
+      size_(std::exchange(other.size_, 0)),
+      node_(other.node_),
+      connection_(other.connection_),
+      generation_(other.generation_) {}
+
+RxChunk& RxChunk::operator=(RxChunk&& other) noexcept {
+  if (this == &other) return *this;
+  if (stack_ != nullptr) stack_->return_chunk(*this);
+  stack_ = std::exchange(other.stack_, nullptr);
+  data_ = other.data_;
+  size_ = std::exchange(other.size_, 0);
+  node_ = other.node_;
+  connection_ = other.connection_;
+  generation_ = other.generation_;
+  return *this;
+}
+
+RxChunk::~RxChunk() {
+  if (stack_ != nullptr) stack_->return_chunk(*this);
+}
+
+std::optional<RxChunk> Connection::receive(std::size_t at_most) {
+  return stack_ == nullptr ? std::nullopt : stack_->receive(*this, at_most);
+}
+
+Result<TxChunk> Connection::reserve(std::size_t bytes) {
+  return stack_ == nullptr ? Result<TxChunk>(Errc::kStaleHandle) : stack_->reserve(*this, bytes);
+}
+
+Errc Connection::send(TxChunk&& chunk, SendFlags flags) {
+  return stack_ == nullptr ? Errc::kStaleHandle : stack_->send(*this, chunk, flags);
+}
+
+Errc Connection::forward(RxChunk&& chunk, SendFlags flags) {
+  return stack_ == nullptr ? Errc::kStaleHandle : stack_->forward(*this, chunk, flags);
+}
+
+Result<std::size_t> Connection::write(std::span<const std::byte> bytes, SendFlags flags) {
+  return stack_ == nullptr ? Result<std::size_t>(Errc::kStaleHandle) : stack_->write(*this, bytes, flags);
+}
+
+namespace {
+
+Tcb* tcb_of(StackImpl* stack, const Connection& connection) {
+  return stack == nullptr ? nullptr : stack->find(connection);
+}
+
+}  // namespace
+
+std::size_t Connection::send_space() const {
+  const Tcb* c = tcb_of(stack_, *this);
+  return c == nullptr ? 0 : stack_->send_space(*c);
+}
+
+void Connection::shutdown_send() {
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::shutdown_send(stack_->engine(), *c);
+}
+
+void Connection::abort() {
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::abort_connection(stack_->engine(), *c);
+}
+
+void Connection::close() {
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::close_connection(stack_->engine(), *c);
+}
+
+void Connection::set_nodelay(bool nodelay) {
+  Tcb* c = tcb_of(stack_, *this);
+  if (c == nullptr) return;
+  c->clear(flag::kNoDelay);
+  if (!nodelay) return;
+  c->set(flag::kNoDelay);
+  stack_->engine().schedule_output(*c);  // what Nagle's algorithm holds back may go now
+}
+
+void Connection::set_handler(ConnectionHandler& handler) {
+  if (Tcb* c = tcb_of(stack_, *this)) c->handler = &handler;
+}
+
+void Connection::set_user_data(std::uint64_t value) {
+  if (Tcb* c = tcb_of(stack_, *this)) c->user_data = value;
+}
+
+std::uint64_t Connection::user_data() const {
+  const Tcb* c = tcb_of(stack_, *this);
+  return c == nullptr ? 0 : c->user_data;
+}
+
+bool Connection::valid() const { return tcb_of(stack_, *this) != nullptr; }
+
+TcpState Connection::state() const {
+  const Tcb* c = tcb_of(stack_, *this);
+  return c == nullptr ? TcpState::kClosed : c->state;
+}
+
+Endpoint Connection::local() const {
+  const Tcb* c = tcb_of(stack_, *this);
+  return c == nullptr ? Endpoint{} : Endpoint{Ipv4Address(c->tuple.local_address), c->tuple.local_port};
+}
+
+Endpoint Connection::remote() const {
+  const Tcb* c = tcb_of(stack_, *this);
+  return c == nullptr ? Endpoint{} : Endpoint{Ipv4Address(c->tuple.remote_address), c->tuple.remote_port};
+}
+
+ConnectionInfo Connection::info() const {
+  const Tcb* c = tcb_of(stack_, *this);
+  return c == nullptr ? ConnectionInfo{} : stack_->info(*c);
+}
+
+}  // namespace tern

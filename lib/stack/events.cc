@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stack/stack_impl.h"
+#include "tcp/transmit.h"
+
+namespace tern {
+
+using tcp::Tcb;
+namespace event = tcp::event;
+namespace flag = tcp::flag;
+
+// The application's turn, when the burst is through. Events that its calls raise are delivered in
+// the same round, but a connection that is raised again waits for the next, so the round ends.
+std::size_t StackImpl::run_callbacks() {
+  const std::size_t listed = engine_.ready.size();
+  for (std::size_t i = 0; i < listed && !engine_.ready.empty(); ++i) {
+    const std::uint32_t index = engine_.ready.front();
+    engine_.ready.remove(engine_.tcbs, index);
+    deliver(index);
+  }
+  return listed;
+}
+
+// One connection's events, in the order in which they can have happened. Each is taken off just
+// before its call, and looked for again after the one before, since that call may have ended the
+// connection or read everything.
+void StackImpl::deliver(std::uint32_t index) {
+  Tcb& c = engine_.tcbs[index];
+  const auto take = [&c](std::uint8_t bit) {
+    const bool raised = (c.events & bit) != 0;
+    c.events &= static_cast<std::uint8_t>(~bit);
+    return raised;
+  };
+  const Connection handle = handle_of(index);
+  if (take(event::kEstablished)) c.handler->on_established(handle);
+  if (take(event::kReadable) && c.receive_queue.bytes() > 0) c.handler->on_readable(handle);
+  if (take(event::kWritable) && c.has(flag::kWantWritable)) {
+    c.clear(flag::kWantWritable);
+    c.handler->on_writable(handle);
+  }
+  // End of stream comes after the last byte: receive() raises it again when that has been read.
+  const bool all_read = c.receive_queue.empty();
+  if (all_read && take(event::kPeerFinished) && !c.has(flag::kFinished)) {
+    c.set(flag::kFinished);
+    c.handler->on_peer_finished(handle);
+  }
+  if ((c.events & event::kClosed) != 0 && c.receive_queue.empty()) deliver_end(index);
+}
+
+void StackImpl::deliver_end(std::uint32_t index) {
+  Tcb& c = engine_.tcbs[index];
+  if (c.has(flag::kAnnounced)) c.handler->on_closed(handle_of(index), c.close_reason);
+  // The ACK of the peer's FIN may still be owed: TIME-WAIT's record does not remember that.
+  if (c.has(flag::kOutput)) tcp::transmit(engine_, c);
+  tcp::destroy_tcb(engine_, c);
+}
+
+}  // namespace tern

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stack/stack_impl.h"
+#include "tcp/header_prediction.h"
+#include "tcp/listen.h"
+#include "tcp/receive.h"
+
+namespace tern {
+namespace {
+
+bool is_tcp(const wire::ParsedFrame& parsed) { return parsed.kind == wire::FrameKind::kTcp4; }
+
+flow::FourTuple4 tuple_of(const wire::TcpSegment& s) {
+  return {s.destination_address, s.source_address, s.destination_port, s.source_port};
+}
+
+void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_counter(reason)); }
+
+}  // namespace
+
+// Three passes over the burst, so that the cache misses of all its flows overlap instead of queueing
+// up: while pass 1 parses the second frame, the table slot of the first is on its way, and so on.
+std::size_t StackImpl::receive_burst(Instant now) {
+  const std::size_t count = port_.receive(frames_);
+  if (count == 0) return 0;
+  ++counters_.rx_bursts;
+  counters_.rx_frames += count;
+  parse_burst(count);
+  look_up_burst(count);
+  process_burst(count, now);
+  return count;
+}
+
+// Pass 1: parse, checksum verdict, hash, prefetch the table slot.
+void StackImpl::parse_burst(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Slot& slot = slots_[i];
+    counters_.rx_bytes += frames_[i].length;
+    wire::parse_frame(frames_[i], parse_context_, slot.parsed);
+    if (!is_tcp(slot.parsed)) continue;
+    slot.tuple = tuple_of(slot.parsed.segment);
+    slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+    engine_.table.prefetch(slot.hash);
+  }
+}
+
+// Pass 2: probe, prefetch the TCB's hot lines.
+void StackImpl::look_up_burst(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Slot& slot = slots_[i];
+    if (!is_tcp(slot.parsed)) continue;
+    slot.candidate = engine_.table.candidate(slot.hash);
+    if (slot.candidate == kNoIndex || (slot.candidate & tcp::kTimeWaitBit) != 0) continue;
+    const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
+    __builtin_prefetch(line);
+    __builtin_prefetch(line + 64);
+    __builtin_prefetch(line + 128);
+  }
+}
+
+// Pass 3: each frame meets its protocol.
+void StackImpl::process_burst(std::size_t count, Instant now) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Slot& slot = slots_[i];
+    switch (slot.parsed.kind) {
+      case wire::FrameKind::kTcp4:
+        process_segment(slot, frames_[i]);
+        continue;
+      case wire::FrameKind::kArp:
+        interface_.receive_arp(slot.parsed, now);
+        break;
+      case wire::FrameKind::kIcmp4:
+        interface_.receive_icmp(slot.parsed, now);
+        break;
+      case wire::FrameKind::kDrop:
+        count_drop(counters_, slot.parsed.drop);
+        break;
+    }
+    bin_.add(frames_[i]);
+  }
+}
+
+void StackImpl::process_segment(Slot& slot, Frame& frame) {
+  ++counters_.segs_in;
+  tcp::Arrival arrival{slot.parsed.segment, frame};
+  // The candidate of pass 2 may be another flow of the same hash, or gone: ask again, now for sure.
+  const std::uint32_t index = tcp::find(engine_, slot.hash, slot.tuple);
+  if (index == kNoIndex) {
+    tcp::receive_unconnected(engine_, slot.tuple, arrival.segment);
+  } else if ((index & tcp::kTimeWaitBit) != 0) {
+    tcp::receive_in_time_wait(engine_, index & ~tcp::kTimeWaitBit, slot.hash, slot.tuple, arrival.segment);
+  } else {
+    tcp::Tcb& c = engine_.tcbs[index];
+    if (config_.tcp.header_prediction && tcp::header_prediction_hits(c, arrival.segment))
+      tcp::receive_predicted(engine_, c, arrival);
+    else
+      tcp::receive_segment(engine_, c, arrival);
+  }
+  if (!arrival.frame_kept) bin_.add(frame);
+}
+
+}  // namespace tern

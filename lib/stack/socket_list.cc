@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stack/stack_impl.h"
+
+namespace tern {
+
+using tcp::Tcb;
+namespace flag = tcp::flag;
+
+namespace {
+
+std::uint32_t microseconds(Duration d) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+}
+
+ConnectionInfo listener_info(const tcp::Listener& l) {
+  ConnectionInfo info;
+  info.state = TcpState::kListen;
+  info.local = {Ipv4Address(l.address), l.port};
+  info.receive_queue_bytes = l.half_open;  // as ss does: Recv-Q and Send-Q of a listener are
+  info.send_queue_bytes = l.backlog;       // its backlog, used and possible
+  return info;
+}
+
+ConnectionInfo time_wait_info(const tcp::TimeWaitRecord& r) {
+  ConnectionInfo info;
+  info.state = TcpState::kTimeWait;
+  info.local = {Ipv4Address(r.tuple.local_address), r.tuple.local_port};
+  info.remote = {Ipv4Address(r.tuple.remote_address), r.tuple.remote_port};
+  return info;
+}
+
+}  // namespace
+
+ConnectionInfo StackImpl::info(const Tcb& c) const {
+  ConnectionInfo info;
+  info.state = c.state;
+  info.local = {Ipv4Address(c.tuple.local_address), c.tuple.local_port};
+  info.remote = {Ipv4Address(c.tuple.remote_address), c.tuple.remote_port};
+  info.receive_queue_bytes = c.receive_queue.bytes();
+  info.send_queue_bytes = c.send_queue.size();
+  info.cwnd_bytes = c.congestion.cwnd();
+  info.ssthresh_bytes = c.congestion.ssthresh();
+  info.send_mss = c.snd_mss;
+  info.srtt_us = microseconds(c.rtt.srtt());
+  info.rttvar_us = microseconds(c.rtt.rttvar());
+  info.rto_us = microseconds(c.rtt.rto());
+  info.send_window_bytes = c.snd_wnd;
+  info.receive_window_bytes = c.advertised_window();
+  info.bytes_received = c.bytes_received;
+  info.bytes_acked = c.bytes_acked;
+  info.segments_retransmitted = c.segments_retransmitted;
+  info.timestamps = c.has(flag::kTimestamps);
+  info.window_scaling = c.has(flag::kWindowScaling);
+  info.send_window_scale = c.snd_wscale;
+  info.receive_window_scale = c.rcv_wscale;
+  return info;
+}
+
+// The cursor counts through the listeners, the TCBs and the TIME-WAIT records, each by its index; so
+// a list taken in pages, with polls in between, shows each lasting socket once.
+std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const {
+  const std::uint64_t listeners = engine_.listeners.touched();
+  const std::uint64_t connections = listeners + engine_.tcbs.touched();
+  const std::uint64_t end = connections + engine_.time_wait.touched();
+  for (std::size_t listed = 0; cursor < end; ++cursor) {
+    if (listed == limit) return cursor;
+    const std::size_t before = out.size();
+    if (cursor < listeners) {
+      const tcp::Listener& l = engine_.listeners[static_cast<std::uint32_t>(cursor)];
+      if (l.open) out.push_back(listener_info(l));
+    } else if (cursor < connections) {
+      const Tcb& c = engine_.tcbs[static_cast<std::uint32_t>(cursor - listeners)];
+      if (c.handler != nullptr && !c.has(flag::kClosePending)) out.push_back(info(c));
+    } else {
+      const auto record = static_cast<std::uint32_t>(cursor - connections);
+      if (engine_.time_wait.is_in_use(record)) out.push_back(time_wait_info(engine_.time_wait[record]));
+    }
+    listed += out.size() - before;
+  }
+  return 0;
+}
+
+}  // namespace tern

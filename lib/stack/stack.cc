@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tern/stack.h"
+
+#include <algorithm>
+
+#include "stack/config_check.h"
+#include "stack/stack_impl.h"
+#include "tcp/close.h"
+#include "tcp/connect.h"
+#include "tcp/timers.h"
+#include "tcp/transmit.h"
+
+namespace tern {
+
+using tcp::Tcb;
+
+StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now)
+    : config_(config),
+      port_(port),
+      keys_(config.secret),
+      bin_(port),
+      egress_(port, counters_),
+      interface_(config_, egress_, counters_, keys_.neighbours),
+      engine_(config_, port.info(), keys_, interface_, egress_, bin_, counters_, now),
+      parse_context_{.mac = port.info().mac,
+                     .address = config.address.address.value(),
+                     .subnet_broadcast = config.address.broadcast().value(),
+                     .trust_missing_checksum = port.info().trust_missing_checksum} {}
+
+StackImpl::~StackImpl() {
+  for (std::uint32_t i = 0; i < engine_.tcbs.touched(); ++i) {
+    engine_.tcbs[i].receive_queue.clear(engine_.receive_buffers);
+    engine_.tcbs[i].reassembly.clear(engine_.receive_buffers);
+  }
+}
+
+std::size_t StackImpl::poll(Instant now) {
+  engine_.set_time(now);
+  if (!announced_) {
+    announced_ = true;
+    interface_.announce(now);
+  }
+  std::size_t work = receive_burst(now);
+  work += expire_timers(now);
+  work += run_callbacks();
+  work += transmit();
+  bin_.flush();
+  return work;
+}
+
+std::size_t StackImpl::expire_timers(Instant now) {
+  std::size_t work = engine_.wheel.advance(static_cast<timer::Tick>(engine_.tick), kTimersPerPoll,
+                                           [this](std::uint32_t index) { tcp::on_timer_node(engine_, index); });
+  if (engine_.wheel.has_backlog()) ++counters_.timers_carried_over;
+  work += engine_.time_wait.expire(now, kTimersPerPoll, [this](std::uint32_t record) {
+    engine_.table.erase(engine_.time_wait[record].hash, record | tcp::kTimeWaitBit);
+  });
+  return work + interface_.expire(now);
+}
+
+// Everything that this poll has made ready leaves in one burst; what the port does not take stays.
+std::size_t StackImpl::transmit() {
+  const std::size_t visited = tcp::transmit_all(engine_);
+  const bool out_of_frames = !engine_.output.empty() && visited == 0;
+  const std::size_t taken = egress_.flush();
+  stalled_ = out_of_frames || egress_.staged() > 0;
+  return visited + taken;
+}
+
+Instant StackImpl::next_deadline() const {
+  if (engine_.wheel.has_backlog() || !engine_.ready.empty()) return engine_.now;
+  Instant next = std::min(engine_.time_wait.next_deadline(), interface_.next_deadline());
+  if (stalled_)
+    next = std::min(next, engine_.now + timer::kTick);
+  else if (!engine_.output.empty())
+    return engine_.now;
+  if (const auto tick = engine_.wheel.next_deadline()) next = std::min(next, engine_.instant_of(*tick));
+  return next;
+}
+
+Result<ListenerId> StackImpl::listen(const ListenOptions& options, ConnectionHandler& handler) {
+  if (options.port == 0 || !options.address.is_v4()) return Errc::kInvalidArgument;
+  const Ipv4Address address = options.address.v4();
+  if (!address.is_unspecified() && address.value() != engine_.address) return Errc::kInvalidArgument;
+  const std::uint32_t index = engine_.listeners.acquire();
+  if (index == kNoIndex) return Errc::kNoBuffers;
+  if (!engine_.listener_table.insert(address, options.port, index)) {
+    engine_.listeners.release(index);
+    return Errc::kAddressInUse;
+  }
+  tcp::Listener& l = engine_.listeners[index];
+  l = {.handler = &handler,
+       .address = address.value(),
+       .port = options.port,
+       .open = true,
+       .backlog = options.backlog != 0 ? options.backlog : config_.max_half_open,
+       .half_open = 0,
+       .generation = l.generation + 1};
+  return ListenerId{index, l.generation};
+}
+
+void StackImpl::stop_listening(ListenerId id) {
+  if (!engine_.listeners.is_touched(id.index)) return;
+  tcp::Listener& l = engine_.listeners[id.index];
+  if (!l.open || l.generation != id.generation) return;
+  abort_half_open(id.index);
+  engine_.listener_table.erase(Ipv4Address(l.address), l.port);
+  l.open = false;
+  engine_.listeners.release(id.index);
+}
+
+void StackImpl::abort_half_open(std::uint32_t listener) {
+  for_each_connection([&](Tcb& c) {
+    if (c.state == TcpState::kSynReceived && c.listener == listener) tcp::abort_connection(engine_, c);
+  });
+}
+
+Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionHandler& handler) {
+  if (!options.remote.address.is_v4()) return Errc::kInvalidArgument;
+  const auto index = tcp::connect(engine_, options.remote.address.v4().value(), options.remote.port,
+                                  options.local_port, handler);
+  if (!index) return index.error();
+  return handle_of(*index);
+}
+
+StackUsage StackImpl::usage() const {
+  return {.connections = engine_.tcbs.in_use(),
+          .time_wait = engine_.time_wait.size(),
+          .table_entries = engine_.table.size(),
+          .timers = engine_.wheel.armed(),
+          .held_frames = engine_.receive_buffers.held_frames(),
+          .waiting_frames = interface_.waiting_frames(),
+          .staged_frames = static_cast<std::uint32_t>(egress_.staged()),
+          .spare_frames = static_cast<std::uint32_t>(egress_.spare()),
+          .send_chunks = engine_.send_chunks.in_use(),
+          .receive_chunks = engine_.receive_buffers.chunks_in_use()};
+}
+
+void StackImpl::drain() {
+  engine_.draining = true;
+  for (std::uint32_t i = 0; i < engine_.listeners.touched(); ++i)
+    if (engine_.listeners[i].open) stop_listening({i, engine_.listeners[i].generation});
+  for_each_connection([this](Tcb& c) {
+    if (c.state == TcpState::kSynSent || c.state == TcpState::kSynReceived)
+      tcp::abort_connection(engine_, c);
+    else
+      tcp::shutdown_send(engine_, c);
+  });
+}
+
+void StackImpl::abort_all() {
+  for_each_connection([this](Tcb& c) { tcp::abort_connection(engine_, c); });
+}
+
+absl::StatusOr<std::unique_ptr<Stack>> Stack::create(const StackConfig& config, Port& port, Instant now) {
+  const StackConfig complete = with_derived_sizes(config);
+  if (absl::Status status = check_config(complete, port.info()); !status.ok()) return status;
+  return std::unique_ptr<Stack>(new Stack(std::make_unique<StackImpl>(complete, port, now)));
+}
+
+Stack::Stack(std::unique_ptr<StackImpl> impl) : impl_(std::move(impl)) {}
+Stack::~Stack() = default;
+
+Result<ListenerId> Stack::listen(const ListenOptions& options, ConnectionHandler& handler) {
+  return impl_->listen(options, handler);
+}
+void Stack::stop_listening(ListenerId listener) { impl_->stop_listening(listener); }
+Result<Connection> Stack::connect(const ConnectOptions& options, ConnectionHandler& handler) {
+  return impl_->connect(options, handler);
+}
+std::size_t Stack::poll(Instant now) { return impl_->poll(now); }
+Instant Stack::next_deadline() const { return impl_->next_deadline(); }
+const Counters& Stack::counters() const { return impl_->counters(); }
+const StackConfig& Stack::config() const { return impl_->config(); }
+StackUsage Stack::usage() const { return impl_->usage(); }
+std::uint64_t Stack::list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const {
+  return impl_->list(cursor, limit, out);
+}
+void Stack::drain() { impl_->drain(); }
+void Stack::abort_all() { impl_->abort_all(); }
+
+}  // namespace tern

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+
+#include "base/frame_bin.h"
+#include "net/egress.h"
+#include "net/interface.h"
+#include "tcp/engine.h"
+#include "tern/stack.h"
+#include "wire/parse.h"
+
+namespace tern {
+
+/// What Stack and Connection are made of: the port, the layers, and the loop that turns them. One
+/// thread, like all of them.
+class StackImpl {
+ public:
+  /// `config` is valid, with every derived size filled in.
+  StackImpl(const StackConfig& config, Port& port, Instant now);
+  ~StackImpl();
+  StackImpl(const StackImpl&) = delete;
+  StackImpl& operator=(const StackImpl&) = delete;
+
+  // The loop (stack.cc).
+  std::size_t poll(Instant now);
+  Instant next_deadline() const;
+
+  // Stack's calls (stack.cc).
+  Result<ListenerId> listen(const ListenOptions& options, ConnectionHandler& handler);
+  void stop_listening(ListenerId id);
+  Result<Connection> connect(const ConnectOptions& options, ConnectionHandler& handler);
+  StackUsage usage() const;
+  std::uint64_t list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const;
+  void drain();
+  void abort_all();
+
+  // Connection's calls (connection.cc). nullptr: the handle is stale.
+  tcp::Tcb* find(const Connection& connection);
+  std::optional<RxChunk> receive(const Connection& connection, std::size_t at_most);
+  Errc forward(const Connection& connection, RxChunk& chunk, SendFlags flags);
+  Result<TxChunk> reserve(const Connection& connection, std::size_t bytes);
+  Errc send(const Connection& connection, const TxChunk& chunk, SendFlags flags);
+  Result<std::size_t> write(const Connection& connection, std::span<const std::byte> bytes, SendFlags flags);
+  std::size_t send_space(const tcp::Tcb& c) const;
+  ConnectionInfo info(const tcp::Tcb& c) const;  // socket_list.cc
+  void return_chunk(RxChunk& chunk);
+
+  tcp::Engine& engine() { return engine_; }
+  const StackConfig& config() const { return config_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  static constexpr std::size_t kBurst = 32;          // frames taken from the port per poll
+  static constexpr std::size_t kTimersPerPoll = 256;  // expired timers per poll; the wheel carries the rest over
+
+  // rx_pipeline.cc: what is known of each frame of a burst between the passes.
+  struct Slot {
+    wire::ParsedFrame parsed;
+    flow::FourTuple4 tuple;
+    std::uint32_t hash;
+    std::uint32_t candidate;
+  };
+  std::size_t receive_burst(Instant now);
+  void parse_burst(std::size_t count);
+  void look_up_burst(std::size_t count);
+  void process_burst(std::size_t count, Instant now);
+  void process_segment(Slot& slot, Frame& frame);
+
+  // stack.cc
+  std::size_t expire_timers(Instant now);
+  std::size_t transmit();
+  void abort_half_open(std::uint32_t listener);
+  template <class F>
+  void for_each_connection(F&& f) {
+    for (std::uint32_t i = 0; i < engine_.tcbs.touched(); ++i)
+      if (tcp::Tcb& c = engine_.tcbs[i]; c.handler != nullptr && !c.has(tcp::flag::kClosePending)) f(c);
+  }
+
+  // events.cc
+  std::size_t run_callbacks();
+  void deliver(std::uint32_t index);
+  void deliver_end(std::uint32_t index);
+  Connection handle_of(std::uint32_t index) { return Connection(this, index, engine_.tcbs[index].generation); }
+
+  // connection.cc
+  Errc check_sendable(const tcp::Tcb* c) const;
+  void after_send(tcp::Tcb& c, SendFlags flags);
+  Errc refuse_send(tcp::Tcb& c, Errc error);
+
+  const StackConfig config_;
+  Counters counters_;
+  Port& port_;
+  const tcp::Keys keys_;
+  FrameBin bin_;
+  net::Egress egress_;
+  net::Interface interface_;
+  tcp::Engine engine_;
+  wire::ParseContext parse_context_;
+  bool announced_ = false;
+  bool stalled_ = false;  // output waits for the port: for frames, or for room in its ring
+  std::array<Frame, kBurst> frames_;
+  std::array<Slot, kBurst> slots_;
+};
+
+}  // namespace tern

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/ack.h"
+
+#include "tcp/close.h"
+#include "tcp/reset.h"
+#include "tcp/retransmit.h"
+#include "tcp/segment_check.h"
+#include "tcp/timers.h"
+#include "tcp/timestamp.h"
+#include "tcp/window.h"
+
+namespace tern::tcp {
+namespace {
+
+// RFC 6298 3 and RFC 7323 4: one segment a round trip is timed to the nanosecond; while
+// retransmissions make that ambiguous (Karn), the echoed timestamp still tells, to the millisecond.
+Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (c.has(flag::kTiming)) {
+    if (s.ack.before(c.rtt_seq)) return Duration::zero();
+    c.clear(flag::kTiming);
+    const Duration rtt = e.now - c.rtt_start;
+    c.rtt.sample(rtt, e.config);
+    return rtt;
+  }
+  if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return Duration::zero();
+  const std::uint32_t elapsed_ms = timestamp_now(e, c) - s.options.ts_echo_reply;
+  if (elapsed_ms > 1u << 24) return Duration::zero();  // an echo of what we never sent
+  const Duration rtt = std::chrono::milliseconds(elapsed_ms);
+  c.rtt.sample(rtt, e.config);
+  return rtt;
+}
+
+// RFC 6582 3.2 step 3.
+void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
+  if (c.snd_una.at_or_after(c.recover)) {
+    c.congestion.on_recovery_exit(c.flight());
+    c.clear(flag::kInRecovery);
+    return;
+  }
+  c.congestion.on_partial_ack(bytes_acked);
+  c.set(flag::kRetransmitHead);
+  e.schedule_output(c);
+  if (c.partial_ack_seen) return;
+  c.partial_ack_seen = true;  // only the first partial ACK restarts the timer ("Impatient")
+  start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+}
+
+void inform_congestion_control(Engine& e, Tcb& c, std::uint32_t bytes_acked, std::uint32_t flight_before,
+                               Duration rtt) {
+  if (c.has(flag::kInRecovery)) return advance_recovery(e, c, bytes_acked);
+  c.congestion.on_ack({.bytes_acked = bytes_acked,
+                       .flight_bytes = flight_before,
+                       .now = e.now,
+                       .rtt = rtt,
+                       .cwnd_limited = c.has(flag::kCwndLimited)});
+}
+
+// RFC 6298 5.2, 5.3.
+void restart_retransmission_timer(Engine& e, Tcb& c) {
+  if (c.snd_una == c.snd_max)
+    stop_timer(c, TimerKind::kRetransmit);
+  else if (!c.has(flag::kInRecovery))
+    start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+}
+
+// Removes [snd_una, ack) from what is owed to the peer. True if that ends with our FIN.
+bool retire(Engine& e, Tcb& c, SeqNum ack) {
+  std::uint32_t acked = ack - c.snd_una;
+  if (c.has(flag::kSynUnacked)) {
+    c.clear(flag::kSynUnacked);
+    --acked;
+  }
+  const bool fin_acked = acked > c.send_queue.size();
+  const std::uint32_t data = fin_acked ? c.send_queue.size() : acked;
+  c.send_queue.drop_front(e.send_chunks, data);
+  c.bytes_acked += data;
+  c.snd_una = ack;
+  if (c.snd_nxt.before(ack)) c.snd_nxt = ack;
+  return fin_acked;
+}
+
+void raise_writable(Engine& e, Tcb& c) {
+  if (c.has(flag::kWantWritable) && can_send(c.state) && c.send_queue.size() <= e.config.send_buffer / 2)
+    e.raise(c, event::kWritable);
+}
+
+// RFC 5681 2: what makes an ACK a duplicate.
+bool is_duplicate_ack(const Tcb& c, const wire::TcpSegment& s) {
+  return s.ack == c.snd_una && s.payload_length == 0 && !s.has(wire::tcp_flag::kFin) &&
+         c.snd_max != c.snd_una && (std::uint32_t{s.window} << c.snd_wscale) == c.snd_wnd;
+}
+
+bool check_ack_in_syn_received(Engine& e, Tcb& c, const Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
+  if (!s.ack.after(c.snd_una) || s.ack.after(c.snd_max)) {
+    send_reset_for(e, s);
+    return false;
+  }
+  become_established(e, c);
+  c.snd_wl1 = s.seq - 1;  // so that this segment's window counts as newer
+  return true;
+}
+
+// What the acknowledgment of our FIN leads to. False: the connection is through.
+bool after_fin_acked(Engine& e, Tcb& c) {
+  switch (c.state) {
+    case TcpState::kFinWait1:
+      set_state(e, c, TcpState::kFinWait2);
+      start_timer(e, c, TimerKind::kState, e.config.fin_wait_2_timeout);
+      return true;
+    case TcpState::kClosing:
+      enter_time_wait(e, c);
+      return false;
+    case TcpState::kLastAck:
+      finish(e, c, CloseReason::kFinished);
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+void become_established(Engine& e, Tcb& c) {
+  if (c.listener != kNoIndex) --e.listeners[c.listener].half_open;
+  c.listener = kNoIndex;
+  set_state(e, c, TcpState::kEstablished);
+  stop_timer(c, TimerKind::kState);
+  c.congestion.start(e.config.congestion, c.snd_mss, e.now);
+  if (c.syn_retransmitted) c.rtt.on_syn_retransmitted(e.config);
+  ++e.counters.established;
+  c.set(flag::kAnnounced);
+  e.raise(c, event::kEstablished);
+  // What the application queued, or closed, before there was a connection.
+  if (c.has(flag::kFinQueued)) set_state(e, c, TcpState::kFinWait1);
+  e.schedule_output(c);
+}
+
+bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  const std::uint32_t acked = s.ack - c.snd_una;
+  const std::uint32_t flight_before = c.flight();
+  const bool fin_acked = retire(e, c, s.ack);
+  const Duration rtt = sample_round_trip(e, c, s);
+  c.retransmits = 0;
+  c.persist_probes = 0;
+  c.dup_acks = 0;
+  c.clear(flag::kBackedOff | flag::kDupAcks);
+  inform_congestion_control(e, c, acked, flight_before, rtt);
+  restart_retransmission_timer(e, c);
+  raise_writable(e, c);
+  if (c.send_queue.size() > 0 || c.snd_una != c.snd_max || c.has(flag::kFinQueued)) e.schedule_output(c);
+  return fin_acked;
+}
+
+bool check_ack(Engine& e, Tcb& c, Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
+  if (!s.has(wire::tcp_flag::kAck)) return false;
+  if (c.state == TcpState::kSynReceived && !check_ack_in_syn_received(e, c, a)) return false;
+  // RFC 5961 5: what acknowledges the future, or the distant past, is answered and dropped.
+  if (s.ack.after(c.snd_max) || s.ack.before(c.snd_una - c.max_snd_wnd)) {
+    ++e.counters.rx_bad_ack;
+    send_limited_ack(e, c);
+    return false;
+  }
+  c.persist_probes = 0;  // the peer lives, even if its window stays shut (MUST-37)
+  bool fin_acked = false;
+  if (s.ack.after(c.snd_una))
+    fin_acked = handle_new_ack(e, c, s);
+  else if (is_duplicate_ack(c, s))
+    on_duplicate_ack(e, c);
+  if (s.ack.at_or_after(c.snd_una)) update_send_window(e, c, s);
+  return fin_acked ? after_fin_acked(e, c) : true;
+}
+
+}  // namespace tern::tcp

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/close.h"
+
+#include "tcp/reset.h"
+#include "tcp/timers.h"
+#include "tcp/transmit.h"
+
+namespace tern::tcp {
+namespace {
+
+void leave_table(Engine& e, Tcb& c) {
+  if (!c.has(flag::kInTable)) return;
+  c.clear(flag::kInTable);
+  e.table.erase(c.hash, e.index_of(c));
+}
+
+// What a connection no longer needs when the protocol is through.
+void retire_sender(Engine& e, Tcb& c) {
+  cancel_timers(e, c);
+  c.send_queue.clear(e.send_chunks);
+  c.reassembly.clear(e.receive_buffers);
+  c.clear(flag::kHasGap | flag::kSynPending | flag::kRetransmitHead | flag::kProbe | flag::kFinQueued);
+}
+
+void announce_end(Engine& e, Tcb& c, CloseReason reason) {
+  c.close_reason = reason;
+  c.set(flag::kClosePending);
+  if (reason != CloseReason::kFinished || c.has(flag::kInputClosed)) {
+    c.receive_queue.clear(e.receive_buffers);
+    c.events &= event::kEstablished;  // whoever hears of the end has heard of the beginning
+  }
+  e.raise(c, event::kClosed);
+}
+
+// The oldest TIME-WAIT record gives way when there is no room.
+void on_time_wait_evicted(Engine& e, std::uint32_t record) {
+  ++e.counters.time_wait_evicted;
+  e.table.erase(e.time_wait[record].hash, record | kTimeWaitBit);
+}
+
+TimeWaitRecord make_record(const Tcb& c) {
+  TimeWaitRecord r;
+  r.tuple = c.tuple;
+  r.hash = c.hash;
+  r.snd_nxt = c.snd_max;
+  r.rcv_nxt = c.rcv_nxt;
+  r.ts_recent = c.ts_recent;
+  r.ts_offset = c.ts_offset;
+  r.window = static_cast<std::uint16_t>(c.advertised_window() >> c.rcv_wscale);
+  r.flags = c.has(flag::kTimestamps) ? TimeWaitRecord::kTimestamps : std::uint8_t{0};
+  return r;
+}
+
+}  // namespace
+
+void shutdown_send(Engine& e, Tcb& c) {
+  if (c.has(flag::kFinQueued)) return;
+  switch (c.state) {
+    case TcpState::kSynSent:
+    case TcpState::kSynReceived:
+      break;  // queued: the FIN follows the handshake (RFC 9293 3.10.4)
+    case TcpState::kEstablished:
+      set_state(e, c, TcpState::kFinWait1);
+      break;
+    case TcpState::kCloseWait:
+      set_state(e, c, TcpState::kLastAck);
+      break;
+    default:
+      return;
+  }
+  c.set(flag::kFinQueued);
+  c.clear(flag::kCork);
+  e.schedule_output(c);
+}
+
+void close_connection(Engine& e, Tcb& c) {
+  if (c.has(flag::kClosePending)) {  // nothing left but what the application did not read
+    c.receive_queue.clear(e.receive_buffers);
+    e.raise(c, event::kClosed);
+    return;
+  }
+  if (c.state == TcpState::kSynSent) return finish(e, c, CloseReason::kAborted);
+  if (c.receive_queue.bytes() > 0 || c.has(flag::kHasGap)) return abort_connection(e, c);
+  c.set(flag::kInputClosed);
+  c.events = 0;
+  shutdown_send(e, c);
+}
+
+void abort_connection(Engine& e, Tcb& c) {
+  if (c.has(flag::kClosePending)) return close_connection(e, c);
+  if (c.state != TcpState::kSynSent) send_reset(e, c);
+  finish(e, c, CloseReason::kAborted);
+}
+
+void finish(Engine& e, Tcb& c, CloseReason reason) {
+  if (c.state == TcpState::kSynReceived && c.listener != kNoIndex) --e.listeners[c.listener].half_open;
+  if (reason == CloseReason::kTimedOut && c.has(flag::kAnnounced)) ++e.counters.timed_out;
+  leave_table(e, c);
+  retire_sender(e, c);
+  set_state(e, c, TcpState::kClosed);
+  announce_end(e, c, reason);
+}
+
+void enter_time_wait(Engine& e, Tcb& c) {
+  ++e.counters.time_wait_entered;
+  const std::uint32_t record =
+      e.time_wait.add(make_record(c), e.now, [&](std::uint32_t evicted) { on_time_wait_evicted(e, evicted); });
+  e.table.replace(c.hash, e.index_of(c), record | kTimeWaitBit);
+  c.clear(flag::kInTable);
+  retire_sender(e, c);
+  set_state(e, c, TcpState::kTimeWait);
+  announce_end(e, c, CloseReason::kFinished);
+}
+
+void on_state_timeout(Engine& e, Tcb& c) {
+  if (c.state == TcpState::kFinWait2) ++e.counters.fin_wait_2_expired;
+  finish(e, c, CloseReason::kTimedOut);
+}
+
+}  // namespace tern::tcp

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tcp/engine.h"
+
+namespace tern::tcp {
+
+/// CLOSE (RFC 9293 3.10.4) of the sending side: a FIN follows what is queued. Nothing happens if it
+/// has been closed already.
+void shutdown_send(Engine& e, Tcb& c);
+
+/// CLOSE of both sides: as shutdown_send, but data that is unread, or arrives later, is lost, and
+/// the peer is told so with a RST (SHLD-3).
+void close_connection(Engine& e, Tcb& c);
+
+/// ABORT (RFC 9293 3.10.5): RST, and the end.
+void abort_connection(Engine& e, Tcb& c);
+
+/// The protocol is through with the connection: it leaves the table, its timers stop, what it queued
+/// for sending is freed, and on_closed follows, once the application has read what arrived in order
+/// (at once if `reason` is not kFinished). The TCB lives until then.
+void finish(Engine& e, Tcb& c, CloseReason reason);
+
+/// Both FINs are exchanged and ours was first: a TIME-WAIT record takes the connection's place in
+/// the table, and the TCB goes as in finish(kFinished).
+void enter_time_wait(Engine& e, Tcb& c);
+
+/// TimerKind::kState has run out: SYN-SENT's R2 or FIN-WAIT-2's patience.
+void on_state_timeout(Engine& e, Tcb& c);
+
+}  // namespace tern::tcp

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/connect.h"
+
+#include "tcp/ack.h"
+#include "tcp/close.h"
+#include "tcp/listen.h"
+#include "tcp/receive.h"
+#include "tcp/reset.h"
+#include "tcp/timers.h"
+#include "tcp/window.h"
+
+namespace tern::tcp {
+namespace {
+
+using namespace wire::tcp_flag;
+
+bool is_free(const Engine& e, const flow::FourTuple4& tuple) {
+  return find(e, flow::table_hash(e.keys.table, tuple), tuple) == kNoIndex;
+}
+
+Result<std::uint16_t> choose_port(Engine& e, flow::FourTuple4 tuple) {
+  const auto free_at = [&](std::uint16_t port) {
+    tuple.local_port = port;
+    return is_free(e, tuple) && e.listener_table.find(Ipv4Address(tuple.local_address), port) == kNoIndex;
+  };
+  const auto drawn = e.source_ports.draw(tuple.local_address, tuple.remote_address, tuple.remote_port, free_at);
+  if (!drawn) return Errc::kNoPorts;
+  return *drawn;
+}
+
+// The peer's SYN, with or without an ACK of ours.
+void take_peer_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  c.irs = s.seq;
+  c.rcv_nxt = c.last_ack_sent = s.seq + 1;
+  c.rcv_adv = c.rcv_nxt + syn_window(e);  // as our SYN said
+  negotiate_options(e, c, s.options);
+  c.snd_wnd = c.max_snd_wnd = s.window;  // a SYN's window is not scaled
+  c.snd_wl1 = s.seq;
+  c.snd_wl2 = s.has(kAck) ? s.ack : c.snd_una;
+}
+
+void complete_active_open(Engine& e, Tcb& c, Arrival& a) {
+  wire::TcpSegment& s = a.segment;
+  c.clear(flag::kSynPending);
+  become_established(e, c);
+  handle_new_ack(e, c, s);
+  c.set(flag::kAckNow);
+  e.schedule_output(c);
+  s.flags &= static_cast<std::uint8_t>(~kSyn);  // the rest of the segment begins after the SYN
+  s.seq += 1;
+  process_text_and_fin(e, c, a);
+}
+
+}  // namespace
+
+Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint16_t remote_port,
+                              std::uint16_t local_port, ConnectionHandler& handler) {
+  const Ipv4Address remote(remote_address);
+  if (remote_port == 0 || remote.is_unspecified() || remote.is_multicast() || remote.is_broadcast() ||
+      remote.is_loopback() || remote_address == e.address)
+    return Errc::kInvalidArgument;
+  if (!e.net.has_route(remote_address)) return Errc::kUnreachable;
+  if (e.draining) return Errc::kNoConnections;
+  flow::FourTuple4 tuple{e.address, remote_address, local_port, remote_port};
+  if (local_port == 0) {
+    const Result<std::uint16_t> port = choose_port(e, tuple);
+    if (!port) return port.error();
+    tuple.local_port = *port;
+  } else if (!is_free(e, tuple)) {
+    return Errc::kAddressInUse;
+  }
+  Tcb* c = create_tcb(e, tuple, handler);
+  if (c == nullptr) return Errc::kNoConnections;
+  ++e.counters.active_opens;
+  c->set(flag::kSynPending | flag::kSynUnacked | flag::kAnnounced);
+  set_state(e, *c, TcpState::kSynSent);
+  start_timer(e, *c, TimerKind::kState, e.config.connect_timeout);  // R2 of the SYN (MUST-23)
+  e.schedule_output(*c);
+  return e.index_of(*c);
+}
+
+void receive_in_syn_sent(Engine& e, Tcb& c, Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
+  const bool acks_syn = s.has(kAck) && s.ack.after(c.iss) && s.ack.at_or_before(c.snd_max);
+  if (s.has(kAck) && !acks_syn) {  // first, check the ACK bit
+    if (!s.has(kRst)) send_reset_for(e, s);
+    return;
+  }
+  if (s.has(kRst)) {  // second, check the RST bit
+    if (!acks_syn) return;
+    ++e.counters.rst_in;
+    return finish(e, c, CloseReason::kRefused);
+  }
+  if (!s.has(kSyn)) return;  // fourth, check the SYN bit
+  take_peer_syn(e, c, s);
+  if (acks_syn) return complete_active_open(e, c, a);
+  set_state(e, c, TcpState::kSynReceived);  // simultaneous open (MUST-10)
+  c.set(flag::kSynPending);
+  e.schedule_output(c);
+}
+
+}  // namespace tern::tcp

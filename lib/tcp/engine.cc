@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/engine.h"
+
+#include <algorithm>
+
+#include "tcp/isn.h"
+#include "tcp/state.h"
+#include "tcp/timers.h"
+
+namespace tern::tcp {
+namespace {
+
+constexpr std::uint16_t kIpTcpHeaderBytes = 40;
+constexpr std::uint16_t kInitialReceiveMss = 536;
+
+// Frames that receive queues may hold: half of what the port can spare, so that reception goes on
+// when applications do not read (threats.md P11).
+std::uint32_t held_frames_for(const PortInfo& port) {
+  constexpr std::uint32_t kWhenUnknown = 1024;
+  return port.rx_frames == 0 ? kWhenUnknown : port.rx_frames / 2;
+}
+
+std::uint32_t rx_nodes_for(const StackConfig& config, const PortInfo& port) {
+  const std::uint64_t chunks = config.receive_memory / ReceiveBuffers::kChunkBytes;
+  return held_frames_for(port) + static_cast<std::uint32_t>(std::min<std::uint64_t>(chunks, 1u << 30));
+}
+
+enum Purpose : std::uint64_t { kTable = 1, kSequence, kTimestamp, kPort, kNeighbour };
+
+void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
+  const std::uint32_t generation = c.generation;
+  c = Tcb{};
+  c.generation = generation;
+  c.tuple = tuple;
+  c.handler = &handler;
+  c.listener = kNoIndex;
+  c.rtt = RttEstimator(e.config);
+  c.rcv_mss = kInitialReceiveMss;
+  c.iss = initial_sequence(e.keys.sequence, tuple, e.now);
+  c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
+  c.ts_offset = timestamp_offset(e.keys.timestamps, tuple);
+  c.opened = e.now;
+  c.last_challenge = Instant(Duration::min() / 2);  // long ago, and safe to subtract
+  if (!e.config.nagle) c.set(flag::kNoDelay);
+}
+
+}  // namespace
+
+Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
+  const SipKey master{secret[0], secret[1]};
+  table = derive_key(master, kTable);
+  sequence = derive_key(master, kSequence);
+  timestamps = derive_key(master, kTimestamp);
+  ports = derive_key(master, kPort);
+  neighbours = derive_key(master, kNeighbour);
+}
+
+Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys, net::Interface& interface,
+               net::Egress& out, FrameBin& frame_bin, Counters& stats, Instant start)
+    : config(stack.tcp),
+      address(stack.address.address.value()),
+      mss(static_cast<std::uint16_t>(port.mtu - kIpTcpHeaderBytes)),
+      offload_ip_checksum(port.tx_ip_checksum),
+      offload_tcp_checksum(port.tx_tcp_checksum),
+      keys(all_keys),
+      net(interface),
+      egress(out),
+      bin(frame_bin),
+      counters(stats),
+      now(start),
+      tick(static_cast<std::uint64_t>(start.time_since_epoch() / timer::kTick)),
+      tcbs(stack.max_connections),
+      table(stack.max_connections + stack.max_time_wait),
+      listeners(stack.max_listeners),
+      listener_table(stack.max_listeners),
+      source_ports(keys.ports),
+      wheel(stack.max_connections, static_cast<Tick>(tick)),
+      time_wait(stack.max_time_wait, 2 * stack.tcp.msl),
+      send_chunks(stack.send_memory),
+      receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory, frame_bin, stats) {}
+
+void set_state(Engine&, Tcb& c, TcpState to) {
+  TERN_ASSERT(transition_allowed(c.state, to));
+  c.state = to;
+}
+
+Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
+  const std::uint32_t index = e.tcbs.acquire();
+  if (index == kNoIndex) return nullptr;
+  const std::uint32_t hash = flow::table_hash(e.keys.table, tuple);
+  if (!e.table.insert(hash, index)) {
+    ++e.counters.table_crowded;
+    e.tcbs.release(index);
+    return nullptr;
+  }
+  Tcb& c = e.tcbs[index];
+  initialize(e, c, tuple, handler);
+  c.hash = hash;
+  c.set(flag::kInTable);
+  return &c;
+}
+
+void destroy_tcb(Engine& e, Tcb& c) {
+  const std::uint32_t index = e.index_of(c);
+  TERN_ASSERT(!c.has(flag::kInTable) && !c.timer_armed);
+  if (c.has(flag::kOutput)) e.output.remove(e.tcbs, index);
+  if (c.has(flag::kReady)) e.ready.remove(e.tcbs, index);
+  c.receive_queue.clear(e.receive_buffers);
+  ++c.generation;
+  c.handler = nullptr;  // not in use
+  ++e.counters.closed;
+  e.tcbs.release(index);
+}
+
+std::uint32_t find(const Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple) {
+  return e.table.find(hash, [&](std::uint32_t index) {
+    return (index & kTimeWaitBit) != 0 ? e.time_wait[index & ~kTimeWaitBit].tuple == tuple
+                                       : e.tcbs[index].tuple == tuple;
+  });
+}
+
+}  // namespace tern::tcp

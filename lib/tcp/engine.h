@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "base/frame_bin.h"
+#include "base/index_pool.h"
+#include "flow/connection_table.h"
+#include "flow/listener_table.h"
+#include "flow/source_port.h"
+#include "net/egress.h"
+#include "net/interface.h"
+#include "net/token_bucket.h"
+#include "tcp/receive_buffer.h"
+#include "tcp/send_queue.h"
+#include "tcp/tcb.h"
+#include "tcp/tcb_list.h"
+#include "tcp/time_wait.h"
+#include "tern/config.h"
+#include "tern/stats.h"
+#include "timer/timer_wheel.h"
+#include "wire/tcp.h"
+
+namespace tern::tcp {
+
+/// A port that accepts connections: the LISTEN state.
+struct Listener {
+  ConnectionHandler* handler = nullptr;
+  std::uint32_t address = 0;    // 0 = any
+  std::uint16_t port = 0;
+  bool open = false;
+  std::uint32_t backlog = 0;    // half-open connections at most
+  std::uint32_t half_open = 0;  // SYN-RECEIVED connections now
+  std::uint32_t generation = 0;
+};
+
+/// RSTs to segments that belong to nothing, at most: more would make the stack a reflector.
+inline constexpr std::uint32_t kStrayRepliesPerSecond = 10'000;
+inline constexpr std::uint32_t kStrayReplyBurst = 1'000;
+
+/// The connection table names TCBs and TIME-WAIT records; this bit tells them apart.
+inline constexpr std::uint32_t kTimeWaitBit = 0x80000000;
+
+/// A received segment on its way through the steps. The frame is the caller's again afterwards
+/// unless a queue has taken it (frame_kept).
+struct Arrival {
+  wire::TcpSegment& segment;
+  const Frame& frame;
+  bool frame_kept = false;
+};
+
+/// One key for each purpose, so that nothing learnt about one helps with another.
+struct Keys {
+  explicit Keys(const std::array<std::uint64_t, 2>& secret);
+  SipKey table, sequence, timestamps, ports, neighbours;
+};
+
+/// All that one stack's TCP owns. The steps of the protocol are free functions over an Engine and a
+/// Tcb, one file a concern; this is only where their things lie.
+struct Engine {
+  /// `stack` with every derived size filled in. The references outlive the engine.
+  Engine(const StackConfig& stack, const PortInfo& port, const Keys& keys, net::Interface& net,
+         net::Egress& egress, FrameBin& bin, Counters& counters, Instant now);
+
+  const TcpConfig config;
+  const std::uint32_t address;  // the interface's, host order
+  const std::uint16_t mss;      // of the interface: MTU - 40 (MUST-67)
+  const bool offload_ip_checksum;
+  const bool offload_tcp_checksum;
+  const Keys keys;
+  net::Interface& net;
+  net::Egress& egress;
+  FrameBin& bin;
+  Counters& counters;
+
+  Instant now;         // of the current poll
+  std::uint64_t tick;  // the same in wheel ticks since the epoch, rounded down
+  bool draining = false;            // no new connections, either way
+
+  IndexPool<Tcb> tcbs;
+  flow::ConnectionTable table;
+  IndexPool<Listener> listeners;
+  flow::ListenerTable listener_table;
+  flow::SourcePorts source_ports;
+  timer::TimerWheel wheel;
+  TimeWaitTable time_wait;
+  SendChunkPool send_chunks;
+  ReceiveBuffers receive_buffers;
+  ReadyList ready;    // connections with events to deliver
+  OutputList output;  // connections with something to send
+  net::TokenBucket stray_replies{kStrayRepliesPerSecond, kStrayReplyBurst};
+
+  void set_time(Instant t) {
+    now = t;
+    tick = static_cast<std::uint64_t>(t.time_since_epoch() / timer::kTick);
+  }
+  /// The instant of a wheel tick near now.
+  Instant instant_of(Tick t) const {
+    const auto ahead = static_cast<std::int32_t>(t - static_cast<Tick>(tick));
+    return Instant(timer::kTick * (static_cast<std::int64_t>(tick) + ahead));
+  }
+
+  std::uint32_t index_of(const Tcb& c) const { return static_cast<std::uint32_t>(&c - &tcbs[0]); }
+
+  /// Sees to it that transmit() visits the connection in this poll.
+  void schedule_output(Tcb& c) {
+    if (!c.has(flag::kOutput)) output.push_back(tcbs, index_of(c));
+  }
+  /// Sees to it that the application hears of `events` after the burst.
+  void raise(Tcb& c, std::uint8_t events) {
+    c.events |= events;
+    if (!c.has(flag::kReady)) ready.push_back(tcbs, index_of(c));
+  }
+};
+
+/// Moves the connection along an edge of RFC 9293's diagram; asserts that it exists.
+void set_state(Engine& e, Tcb& c, TcpState to);
+
+/// A fresh TCB for a four-tuple, in the table, in state CLOSED, everything else zero; nullptr when
+/// there is none left or the table refuses.
+Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, ConnectionHandler& handler);
+
+/// Frees a TCB and all that it owns. Only after its on_closed, or if nobody has heard of it.
+void destroy_tcb(Engine& e, Tcb& c);
+
+/// Looks a four-tuple up: a TCB index, a TIME-WAIT index with kTimeWaitBit, or kNoIndex.
+std::uint32_t find(const Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple);
+
+}  // namespace tern::tcp

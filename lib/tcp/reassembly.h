@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tcp/receive_queue.h"
+#include "wire/tcp.h"
+
+namespace tern::tcp {
+
+/// The bytes of one connection that arrived ahead of rcv_nxt: nodes in sequence order that never
+/// overlap. The byte received first wins and is never rewritten: were a later copy to win, what the
+/// application reads could differ from what an inspecting middlebox saw. Bounded in nodes, and
+/// small segments are copied together, so that a peer that sends many tiny pieces costs little
+/// (SegmentSmack, CVE-2018-5390). A value in the TCB; before it is given up, clear() must run.
+class Reassembly {
+ public:
+  enum class Outcome : std::uint8_t {
+    kKept,       // at least one new byte was kept
+    kDuplicate,  // held nothing new
+    kNoBuffer,   // new, but no room for it: drop_tcp_no_buffer is the caller's to count
+  };
+
+  /// Nodes of one connection. A full 256 KB window of 536-byte segments needs 490.
+  static constexpr std::uint32_t kMaxNodes = 512;
+
+  /// Takes the frame in every case. `payload` starts at `seq`, is trimmed to the window, and begins
+  /// at or after rcv_nxt. Where it fills several holes, it is split. Under want of buffers a prefix
+  /// may be kept.
+  Outcome insert(ReceiveBuffers& buffers, const Frame& frame, std::span<std::byte> payload,
+                 wire::SeqNum seq, wire::SeqNum rcv_nxt);
+
+  /// Moves what has become in-order to the queue, without what lies before rcv_nxt. Returns bytes
+  /// moved: rcv_nxt goes on by as many.
+  std::uint32_t take_ready(ReceiveBuffers& buffers, ReceiveQueue& queue, wire::SeqNum rcv_nxt);
+
+  /// Gives up the bytes farthest from rcv_nxt, as a receiver short of memory may (RFC 2018 8).
+  /// False when empty.
+  bool drop_last(ReceiveBuffers& buffers);
+
+  /// Fills a prefix of `out` with the lowest runs of bytes held, ascending, adjacent nodes as one.
+  std::size_t ranges(const ReceiveBuffers& buffers, std::span<wire::SackBlock> out) const;
+
+  bool empty() const { return head_ == kNoIndex; }
+  std::uint32_t bytes() const { return bytes_; }
+  std::uint32_t nodes() const { return nodes_; }
+  void clear(ReceiveBuffers& buffers);
+
+ private:
+  struct Piece;
+  std::uint32_t place(ReceiveBuffers& buffers, Piece& piece);
+  void link_after(ReceiveBuffers& buffers, std::uint32_t previous, std::uint32_t node);
+  void unlink_after(ReceiveBuffers& buffers, std::uint32_t previous);
+  void compact(ReceiveBuffers& buffers);
+
+  std::uint32_t head_ = kNoIndex;
+  std::uint32_t tail_ = kNoIndex;
+  std::uint32_t bytes_ = 0;
+  std::uint32_t nodes_ = 0;
+};
+static_assert(sizeof(Reassembly) <= 24);
+
+}  // namespace tern::tcp

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/receive.h"
+
+#include <algorithm>
+
+#include "tcp/ack.h"
+#include "tcp/close.h"
+#include "tcp/connect.h"
+#include "tcp/reset.h"
+#include "tcp/segment_check.h"
+#include "tcp/timers.h"
+#include "tcp/window.h"
+
+namespace tern::tcp {
+namespace {
+
+using namespace wire::tcp_flag;
+
+void acknowledge_now(Engine& e, Tcb& c) {
+  c.set(flag::kAckNow);
+  e.schedule_output(c);
+}
+
+// A segment that nothing of can be used is answered, so that two ends that disagree find out; with
+// text or FIN at once, since it is a retransmission whose ACK was lost, else within a limit, so
+// that two ends cannot answer each other for ever.
+void refuse(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (s.has(kRst)) return;
+  if (s.payload_length > 0 || s.has(kFin))
+    acknowledge_now(e, c);
+  else
+    send_limited_ack(e, c);
+}
+
+// First, check sequence number.
+bool check_sequence(Engine& e, Tcb& c, Arrival& a) {
+  wire::TcpSegment& s = a.segment;
+  if (c.has(flag::kTimestamps) && !s.options.has_timestamp && !s.has(kRst)) {
+    ++e.counters.drop_tcp_missing_timestamp;
+    return false;
+  }
+  if (is_too_old(e, c, s) && !s.has(kRst)) {
+    ++e.counters.rx_paws_rejected;
+    refuse(e, c, s);
+    return false;
+  }
+  const std::uint32_t window = c.advertised_window();
+  if (is_acceptable(s.seq, s.length(), c.rcv_nxt, window)) {
+    update_ts_recent(e, c, s);
+    return true;
+  }
+  // MUST-66 and RFC 9293 3.10.7.4: at a zero window the text is refused but ACK, URG and RST count.
+  if (window == 0 && s.seq == c.rcv_nxt) {
+    acknowledge_now(e, c);
+    return true;
+  }
+  ++(s.payload_length > 0 && s.seq.before(c.rcv_nxt) ? e.counters.rx_duplicate : e.counters.rx_out_of_window);
+  refuse(e, c, s);
+  return false;
+}
+
+// Second, check the RST bit (RFC 5961 3.2: only at exactly rcv_nxt).
+bool check_rst(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (!s.has(kRst)) return true;
+  if (s.seq != c.rcv_nxt) {
+    send_limited_ack(e, c);
+    return false;
+  }
+  ++e.counters.rst_in;
+  finish(e, c, c.state == TcpState::kSynReceived ? CloseReason::kRefused : CloseReason::kReset);
+  return false;
+}
+
+// Fourth, check the SYN bit. (The third step, security, has no counterpart in today's Internet.)
+bool check_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (!s.has(kSyn)) return true;
+  if (c.state == TcpState::kSynReceived && c.has(flag::kPassive))
+    finish(e, c, CloseReason::kReset);  // back to LISTEN
+  else
+    send_limited_ack(e, c);  // RFC 5961 4.2
+  return false;
+}
+
+// A repeated SYN means that our SYN,ACK was lost; a SYN,ACK that crosses ours in a simultaneous open
+// is an ACK of our SYN to which the peer's SYN still clings.
+bool check_repeated_syn(Engine& e, Tcb& c, wire::TcpSegment& s) {
+  if (c.state != TcpState::kSynReceived || !s.has(kSyn) || s.has(kRst) || s.seq != c.irs) return true;
+  if (!s.has(kAck)) {
+    c.set(flag::kSynPending);
+    e.schedule_output(c);
+    return false;
+  }
+  s.flags &= static_cast<std::uint8_t>(~kSyn);
+  s.seq += 1;
+  return true;
+}
+
+// RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment at once, the rest within the delay.
+void owe_ack(Engine& e, Tcb& c) {
+  const bool two_full = c.rcv_nxt - c.last_ack_sent >= 2u * c.rcv_mss;
+  c.set(two_full ? flag::kAckNow : flag::kAckDelayed);
+  e.schedule_output(c);
+}
+
+void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
+  c.rcv_nxt += bytes;
+  c.bytes_received += bytes;
+  e.raise(c, event::kReadable);
+  if (c.state == TcpState::kFinWait2)  // the peer still talks: no reason to give up on it
+    start_timer(e, c, TimerKind::kState, e.config.fin_wait_2_timeout);
+}
+
+void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
+  wire::TcpSegment& s = a.segment;
+  a.frame_kept = true;  // push() owns it whatever comes of it
+  c.rcv_mss = static_cast<std::uint16_t>(std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, s.payload_length), e.mss));
+  if (!c.receive_queue.push(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq)) {
+    ++e.counters.drop_tcp_no_buffer;
+    c.set(flag::kAckNow);
+    e.schedule_output(c);
+    return;
+  }
+  advance_rcv_nxt(e, c, s.payload_length);
+  if (!c.has(flag::kHasGap)) return owe_ack(e, c);
+  const std::uint32_t filled = c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
+  if (filled > 0) advance_rcv_nxt(e, c, filled);
+  if (c.reassembly.empty()) c.clear(flag::kHasGap);
+  acknowledge_now(e, c);  // RFC 5681 4.2: at once while a gap is being filled
+}
+
+void accept_out_of_order(Engine& e, Tcb& c, Arrival& a) {
+  wire::TcpSegment& s = a.segment;
+  a.frame_kept = true;
+  const auto outcome =
+      c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
+  if (outcome == Reassembly::Outcome::kKept) ++e.counters.rx_out_of_order;
+  if (outcome == Reassembly::Outcome::kDuplicate) ++e.counters.rx_duplicate;
+  if (outcome == Reassembly::Outcome::kNoBuffer) ++e.counters.drop_tcp_no_buffer;
+  if (!c.reassembly.empty()) c.set(flag::kHasGap);
+  if (c.acks_owed < 0xff) ++c.acks_owed;
+  e.schedule_output(c);
+}
+
+// Seventh, process the segment text.
+void process_text(Engine& e, Tcb& c, Arrival& a) {
+  wire::TcpSegment& s = a.segment;
+  if (s.payload_length == 0 || !can_receive(c.state)) return;
+  if (c.has(flag::kFinSeen) && (s.seq + s.payload_length).after(c.peer_fin_seq)) {
+    if (s.seq.at_or_after(c.peer_fin_seq)) return;  // nothing comes after a FIN
+    s.payload_length = c.peer_fin_seq - s.seq;
+  }
+  if (c.has(flag::kInputClosed)) return abort_connection(e, c);  // SHLD-3: the data is lost, and says so
+  if (s.seq == c.rcv_nxt)
+    accept_in_order(e, c, a);
+  else
+    accept_out_of_order(e, c, a);
+}
+
+void accept_fin(Engine& e, Tcb& c) {
+  c.rcv_nxt += 1;
+  acknowledge_now(e, c);
+  if (!c.has(flag::kInputClosed)) e.raise(c, event::kPeerFinished);
+  switch (c.state) {
+    case TcpState::kEstablished: return set_state(e, c, TcpState::kCloseWait);
+    case TcpState::kFinWait1: return set_state(e, c, TcpState::kClosing);
+    case TcpState::kFinWait2: return enter_time_wait(e, c);
+    default: return;
+  }
+}
+
+// Eighth, check the FIN bit: one that arrives ahead of its turn is remembered by its number.
+void check_fin(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (!can_receive(c.state)) return;
+  if (s.has(kFin) && !c.has(flag::kFinSeen)) {
+    c.set(flag::kFinSeen);
+    c.peer_fin_seq = s.seq + s.payload_length;
+    if (s.payload_length == 0 && c.peer_fin_seq != c.rcv_nxt) {
+      if (c.acks_owed < 0xff) ++c.acks_owed;
+      e.schedule_output(c);
+    }
+  }
+  if (c.has(flag::kFinSeen) && c.rcv_nxt == c.peer_fin_seq) accept_fin(e, c);
+}
+
+}  // namespace
+
+void process_text_and_fin(Engine& e, Tcb& c, Arrival& a) {
+  trim_to_window(c, a.segment);
+  process_text(e, c, a);
+  check_fin(e, c, a.segment);
+}
+
+void receive_segment(Engine& e, Tcb& c, Arrival& a) {
+  ++e.counters.rx_slow;
+  if (c.state == TcpState::kSynSent) return receive_in_syn_sent(e, c, a);
+  if (!check_repeated_syn(e, c, a.segment)) return;
+  if (!check_sequence(e, c, a)) return;
+  if (!check_rst(e, c, a.segment)) return;
+  if (!check_syn(e, c, a.segment)) return;
+  if (!check_ack(e, c, a)) return;
+  process_text_and_fin(e, c, a);
+}
+
+void receive_predicted(Engine& e, Tcb& c, Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
+  update_ts_recent(e, c, s);
+  c.persist_probes = 0;
+  if (s.ack != c.snd_una) handle_new_ack(e, c, s);
+  update_send_window(e, c, s);
+  if (s.payload_length == 0) {
+    ++e.counters.rx_predicted_ack;
+    return;
+  }
+  ++e.counters.rx_predicted_data;
+  accept_in_order(e, c, a);
+}
+
+}  // namespace tern::tcp

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/retransmit.h"
+
+#include "tcp/close.h"
+#include "tcp/timers.h"
+
+namespace tern::tcp {
+namespace {
+
+constexpr std::uint8_t kDupAckThreshold = 3;  // RFC 5681 3.2
+
+bool in_handshake(const Tcb& c) {
+  return c.state == TcpState::kSynSent || c.state == TcpState::kSynReceived;
+}
+
+// R2 (MUST-20). An active SYN's is a time, kept by TimerKind::kState.
+bool has_given_up(const Engine& e, const Tcb& c) {
+  if (c.state == TcpState::kSynSent) return false;
+  if (c.state == TcpState::kSynReceived && c.has(flag::kPassive))
+    return c.retransmits > e.config.max_syn_ack_retransmits;
+  return c.retransmits > e.config.max_retransmits;
+}
+
+void give_up(Engine& e, Tcb& c) {
+  if (c.state == TcpState::kSynReceived) ++e.counters.half_open_expired;
+  finish(e, c, CloseReason::kTimedOut);
+}
+
+// RFC 6582 3.2 step 4: no duplicate ACK of what was sent so far shall start fast retransmit again.
+void note_recovery_point(Tcb& c) {
+  c.recover = c.snd_max;
+  c.set(flag::kRecoverValid);
+}
+
+void enter_recovery(Engine& e, Tcb& c) {
+  note_recovery_point(c);
+  c.partial_ack_seen = false;
+  c.congestion.on_loss({.flight_bytes = c.dup_ack_flight, .now = e.now});
+  c.set(flag::kInRecovery | flag::kRetransmitHead);
+  c.clear(flag::kTiming);
+  ++e.counters.fast_retransmits;
+  e.schedule_output(c);
+}
+
+}  // namespace
+
+void on_retransmit_timeout(Engine& e, Tcb& c) {
+  if (c.snd_una == c.snd_max) return;
+  ++e.counters.rto_timeouts;
+  if (c.retransmits < 0xff) ++c.retransmits;
+  if (has_given_up(e, c)) return give_up(e, c);
+  c.rtt.back_off(e.config);
+  c.set(flag::kBackedOff);
+  c.clear(flag::kTiming);
+  e.schedule_output(c);
+  if (in_handshake(c)) {
+    c.syn_retransmitted = true;
+    c.set(flag::kSynPending);
+    return;
+  }
+  c.congestion.on_rto(c.snd_max - c.snd_una, c.retransmits == 1);
+  note_recovery_point(c);
+  c.dup_acks = 0;
+  c.clear(flag::kInRecovery | flag::kDupAcks | flag::kRetransmitHead);
+  c.snd_nxt = c.snd_una;
+}
+
+void on_persist_timeout(Engine& e, Tcb& c) {
+  if (c.send_queue.size() == 0 && !c.has(flag::kFinQueued)) return;
+  if (c.persist_probes < 0xff) ++c.persist_probes;
+  if (c.persist_probes > e.config.max_persist_probes) return finish(e, c, CloseReason::kTimedOut);
+  c.rtt.back_off(e.config);
+  c.set(flag::kProbe | flag::kBackedOff);
+  e.schedule_output(c);
+}
+
+void on_delayed_ack_timeout(Engine& e, Tcb& c) {
+  if (!c.has(flag::kAckDelayed)) return;
+  ++e.counters.delayed_acks;
+  c.set(flag::kAckNow);
+  e.schedule_output(c);
+}
+
+void on_duplicate_ack(Engine& e, Tcb& c) {
+  ++e.counters.dup_acks_in;
+  if (c.has(flag::kInRecovery)) {
+    c.congestion.on_duplicate_ack();
+    e.schedule_output(c);
+    return;
+  }
+  if (c.dup_acks == 0) c.dup_ack_flight = c.flight();  // before limited transmit adds to it (RFC 5681 3.2)
+  if (c.dup_acks < 0xff) ++c.dup_acks;
+  c.set(flag::kDupAcks);
+  e.schedule_output(c);  // limited transmit (RFC 3042): a new segment for each of the first two
+  if (c.dup_acks != kDupAckThreshold) return;
+  // RFC 6582 3.2 step 2: these may be echoes of our own repetition of what was already there.
+  if (c.has(flag::kRecoverValid) && !(c.snd_una - 1).after(c.recover)) return;
+  enter_recovery(e, c);
+}
+
+}  // namespace tern::tcp

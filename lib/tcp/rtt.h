@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+
+#include "tern/config.h"
+#include "tern/time.h"
+
+namespace tern::tcp {
+
+/// The round-trip time and the retransmission time-out of one connection: RFC 6298. The scaled sums
+/// are Jacobson's, so that no fraction of a microsecond is lost from one sample to the next. Which
+/// segments may be timed (Karn's algorithm) is the caller's to know.
+class RttEstimator {
+ public:
+  /// RFC 6298 2.1's initial RTO of 1 s.
+  RttEstimator() = default;
+  explicit RttEstimator(const TcpConfig& config);
+
+  /// RFC 6298 2.2, 2.3: one measurement. Ends any back-off.
+  void sample(Duration rtt, const TcpConfig& config);
+
+  /// The current time-out, back-off included, in [min_rto, max_rto].
+  Duration rto() const { return std::chrono::microseconds(rto_us_); }
+
+  /// RFC 6298 5.5: the timer expired. Doubles rto(), up to max_rto.
+  void back_off(const TcpConfig& config);
+
+  /// New data was acknowledged: rto() is again what the samples say.
+  void reset_back_off();
+
+  /// RFC 6298 5.7: to be called when the handshake completes, if its SYN timed out before that. An
+  /// RTO that began below 3 s becomes 3 s, until the next sample.
+  void on_syn_retransmitted(const TcpConfig& config);
+
+  /// Zero before the first sample.
+  Duration srtt() const { return std::chrono::microseconds(srtt_us_x8_ >> 3); }
+  Duration rttvar() const { return std::chrono::microseconds(rttvar_us_x4_ >> 2); }
+  bool has_sample() const { return has_sample_; }
+  /// Consecutive time-outs since the last reset, at most 255.
+  unsigned back_off_count() const { return back_off_count_; }
+
+ private:
+  std::uint32_t srtt_us_x8_ = 0;
+  std::uint32_t rttvar_us_x4_ = 0;
+  std::uint32_t base_rto_us_ = 1'000'000;  // without back-off
+  std::uint32_t rto_us_ = 1'000'000;
+  std::uint8_t back_off_count_ = 0;
+  bool has_sample_ = false;
+};
+static_assert(sizeof(RttEstimator) <= 20);
+
+}  // namespace tern::tcp

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tcp/engine.h"
+
+namespace tern::tcp {
+
+/// One segment to be built: what differs from the last one.
+struct SegmentSpec {
+  SeqNum seq;
+  std::uint8_t flags = 0;
+  std::uint32_t queue_offset = 0;  // payload = [queue_offset, +length) of the send queue
+  std::uint32_t length = 0;
+};
+
+/// Builds a segment of the connection in a fresh frame and stages it. ACK, window and timestamp are
+/// taken from the TCB; what the segment acknowledges is no longer owed. False: no frame.
+bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec);
+
+/// The sequence number of a segment without text: one that the peer will find acceptable
+/// (RFC 9293 3.10.7.4), i.e. the highest sent, but inside the peer's window.
+SeqNum ack_sequence(const Tcb& c);
+
+/// The Ethernet and IPv4 headers of a frame that carries `tcp_bytes` bytes of TCP at offset 34, and
+/// both checksums, computed or left to the device. The TCP checksum field must be 0.
+void finish_frame(const Engine& e, Frame& frame, std::uint32_t source, std::uint32_t destination,
+                  std::uint32_t tcp_bytes);
+
+}  // namespace tern::tcp

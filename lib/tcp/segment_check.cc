@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/segment_check.h"
+
+namespace tern::tcp {
+namespace {
+
+constexpr Duration kTimestampLifetime = std::chrono::hours(24 * 24);  // RFC 7323 5.5
+constexpr Duration kLimitedAckInterval = std::chrono::milliseconds(500);
+
+bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
+
+}  // namespace
+
+bool is_acceptable(SeqNum seq, std::uint32_t length, SeqNum rcv_nxt, std::uint32_t window) {
+  if (length == 0) return window == 0 ? seq == rcv_nxt : seq.in_window(rcv_nxt, window);
+  if (window == 0) return false;
+  return seq.in_window(rcv_nxt, window) || (seq + (length - 1)).in_window(rcv_nxt, window) ||
+         // Begins before and ends after the window: nothing in RFC 9293's two tests sees it.
+         (seq.before(rcv_nxt) && (seq + (length - 1)).after(rcv_nxt + (window - 1)));
+}
+
+bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s) {
+  if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return false;
+  return is_before(s.options.ts_value, c.ts_recent) && e.now - c.ts_recent_time < kTimestampLifetime;
+}
+
+void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return;
+  if (s.seq.after(c.last_ack_sent)) return;
+  c.ts_recent = s.options.ts_value;
+  c.ts_recent_time = e.now;
+}
+
+void trim_to_window(const Tcb& c, wire::TcpSegment& s) {
+  using namespace wire::tcp_flag;
+  if (s.seq.before(c.rcv_nxt)) {
+    std::uint32_t excess = c.rcv_nxt - s.seq;
+    if (s.has(kSyn)) {
+      s.flags &= static_cast<std::uint8_t>(~kSyn);
+      --excess;
+    }
+    if (excess > s.payload_length) {
+      s.flags &= static_cast<std::uint8_t>(~kFin);
+      excess = s.payload_length;
+    }
+    s.payload += excess;
+    s.payload_length -= excess;
+    s.seq = c.rcv_nxt;
+  }
+  const SeqNum edge = c.rcv_nxt + c.advertised_window();
+  const SeqNum end = s.seq + s.payload_length;
+  if (end.after(edge)) {
+    s.payload_length = edge.after(s.seq) ? edge - s.seq : 0;
+    s.flags &= static_cast<std::uint8_t>(~(kFin | kPsh));
+  }
+}
+
+void send_limited_ack(Engine& e, Tcb& c) {
+  if (e.now - c.last_challenge < kLimitedAckInterval) {
+    ++e.counters.challenge_acks_suppressed;
+    return;
+  }
+  c.last_challenge = e.now;
+  ++e.counters.challenge_acks;
+  c.set(flag::kAckNow);
+  e.schedule_output(c);
+}
+
+}  // namespace tern::tcp

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tcp/engine.h"
+
+namespace tern::tcp {
+
+// RFC 9293 3.10.7.4, "First, check sequence number", and what RFC 7323 puts before it.
+
+/// RFC 9293 3.4 table 5: whether any part of the segment lies in the receive window.
+bool is_acceptable(wire::SeqNum seq, std::uint32_t length, wire::SeqNum rcv_nxt, std::uint32_t window);
+
+/// RFC 7323 5.3 R1: whether the segment is older than what has been received (PAWS). A ts_recent
+/// that has not been renewed for 24 days says nothing (5.5).
+bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s);
+
+/// RFC 7323 4.3: takes ts_recent from a segment that spans the last ACK sent. Only for acceptable
+/// segments, so that a forged one cannot poison PAWS.
+void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s);
+
+/// Cuts the segment down to [rcv_nxt, right edge): text on both sides, SYN in front, FIN behind.
+void trim_to_window(const Tcb& c, wire::TcpSegment& s);
+
+/// A limited ACK in answer to what an attacker may have sent (RFC 5961 7; one in 500 ms for each
+/// connection): challenge ACKs, and ACKs of unacceptable segments without text.
+void send_limited_ack(Engine& e, Tcb& c);
+
+}  // namespace tern::tcp

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/send_queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace tern::tcp {
+
+SendChunkPool::SendChunkPool(std::uint64_t bytes)
+    : small_(static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(bytes / 4 / kSmallBytes, kLargeBit - 1))),
+      large_(static_cast<std::uint32_t>(
+          std::min<std::uint64_t>((bytes - bytes / 4) / kLargeBytes, kLargeBit - 1))) {}
+
+std::uint32_t SendChunkPool::acquire(std::size_t bytes) {
+  const bool prefer_small = bytes <= kSmallCapacity;
+  if (prefer_small) {
+    const std::uint32_t index = small_.acquire();
+    if (index != kNoIndex) return index;
+  }
+  const std::uint32_t index = large_.acquire();
+  if (index != kNoIndex) return index | kLargeBit;
+  return prefer_small ? kNoIndex : small_.acquire();
+}
+
+void SendChunkPool::release(std::uint32_t index) {
+  if (is_large(index)) {
+    large_.release(index & ~kLargeBit);
+  } else {
+    small_.release(index);
+  }
+}
+
+std::uint32_t SendQueue::tail_room(const SendChunkPool& pool) const {
+  if (tail_ == kNoIndex) return 0;
+  return SendChunkPool::capacity_of(tail_) - pool.header(tail_).length;
+}
+
+std::size_t SendQueue::fill_tail(SendChunkPool& pool, std::span<const std::byte> bytes) {
+  const std::size_t taken = std::min<std::size_t>(bytes.size(), tail_room(pool));
+  if (taken == 0) return 0;
+  SendChunkHeader& tail = pool.header(tail_);
+  std::memcpy(pool.data(tail_) + tail.length, bytes.data(), taken);
+  tail.length += static_cast<std::uint32_t>(taken);
+  size_ += static_cast<std::uint32_t>(taken);
+  return taken;
+}
+
+void SendQueue::link(SendChunkPool& pool, std::uint32_t index, std::uint32_t length) {
+  SendChunkHeader& header = pool.header(index);
+  header.next = kNoIndex;
+  header.start = front_ + size_;
+  header.length = length;
+  (tail_ == kNoIndex ? head_ : pool.header(tail_).next) = index;
+  tail_ = index;
+  size_ += length;
+}
+
+std::size_t SendQueue::append(SendChunkPool& pool, std::span<const std::byte> bytes) {
+  cancel_reservation(pool);
+  bytes = bytes.first(std::min<std::size_t>(bytes.size(), kMaxBytes - size_));
+  std::size_t taken = fill_tail(pool, bytes);
+  while (taken < bytes.size()) {
+    const std::uint32_t index = pool.acquire(bytes.size() - taken);
+    if (index == kNoIndex) break;
+    link(pool, index, 0);
+    taken += fill_tail(pool, bytes.subspan(taken));
+  }
+  return taken;
+}
+
+std::span<std::byte> SendQueue::reserve(SendChunkPool& pool, std::size_t bytes) {
+  cancel_reservation(pool);
+  bytes = std::min<std::size_t>(bytes, kMaxBytes - size_);
+  if (bytes == 0) return {};
+  const std::uint32_t room = tail_room(pool);
+  if (room < bytes) {
+    reserved_ = pool.acquire(bytes);
+    if (reserved_ != kNoIndex) {
+      return {pool.data(reserved_),
+              std::min<std::size_t>(bytes, SendChunkPool::capacity_of(reserved_))};
+    }
+  }
+  if (room == 0) return {};
+  reserved_ = tail_;
+  return {pool.data(tail_) + pool.header(tail_).length, std::min<std::size_t>(bytes, room)};
+}
+
+void SendQueue::commit(SendChunkPool& pool, std::size_t bytes) {
+  if (reserved_ == kNoIndex || bytes == 0) return cancel_reservation(pool);
+  const std::uint32_t index = reserved_;
+  const std::uint32_t length = static_cast<std::uint32_t>(bytes);
+  reserved_ = kNoIndex;
+  if (index == tail_) {
+    TERN_ASSERT(length <= tail_room(pool));
+    pool.header(index).length += length;
+    size_ += length;
+    return;
+  }
+  TERN_ASSERT(length <= SendChunkPool::capacity_of(index));
+  // Whoever reserves much and commits little must not pin a chunk for it each time: the bytes move
+  // to where append() would have put them.
+  const std::span<const std::byte> written{pool.data(index), length};
+  if (length <= tail_room(pool)) {
+    fill_tail(pool, written);
+    return pool.release(index);
+  }
+  if (SendChunkPool::is_large(index) && length <= SendChunkPool::kSmallCapacity) {
+    const std::uint32_t small = pool.acquire_small();
+    if (small != kNoIndex) {
+      link(pool, small, 0);
+      fill_tail(pool, written);
+      return pool.release(index);
+    }
+  }
+  link(pool, index, length);
+}
+
+void SendQueue::cancel_reservation(SendChunkPool& pool) {
+  if (reserved_ == kNoIndex) return;
+  if (reserved_ != tail_) {
+    pool.release(reserved_);
+  } else if (size_ == 0) {  // drop_front() had left it to the writer
+    pool.release(tail_);
+    head_ = tail_ = cursor_ = kNoIndex;
+  }
+  reserved_ = kNoIndex;
+}
+
+void SendQueue::drop_front(SendChunkPool& pool, std::uint32_t bytes) {
+  TERN_ASSERT(bytes <= size_);
+  front_ += bytes;
+  size_ -= bytes;
+  while (head_ != kNoIndex) {
+    const SendChunkHeader& header = pool.header(head_);
+    if (front_ - header.start < header.length) return;
+    // The application may be writing into the tail's room at this moment.
+    if (head_ == reserved_) return;
+    const std::uint32_t next = header.next;
+    if (cursor_ == head_) cursor_ = kNoIndex;
+    pool.release(head_);
+    head_ = next;
+  }
+  tail_ = kNoIndex;
+}
+
+std::uint32_t SendQueue::find(const SendChunkPool& pool, std::uint32_t position) const {
+  std::uint32_t index = head_;
+  if (position - pool.header(head_).start >= pool.header(head_).length && cursor_ != kNoIndex &&
+      position - pool.header(cursor_).start <= kMaxBytes) {
+    index = cursor_;
+  }
+  while (position - pool.header(index).start >= pool.header(index).length) {
+    index = pool.header(index).next;
+  }
+  return index;
+}
+
+void SendQueue::copy_out(const SendChunkPool& pool, std::uint32_t offset,
+                         std::span<std::byte> out) {
+  TERN_ASSERT(offset <= size_ && out.size() <= size_ - offset);
+  if (out.empty()) return;
+  std::uint32_t position = front_ + offset;
+  std::uint32_t index = find(pool, position);
+  for (;;) {
+    const SendChunkHeader& header = pool.header(index);
+    const std::uint32_t skip = position - header.start;
+    const std::size_t n = std::min<std::size_t>(out.size(), header.length - skip);
+    std::memcpy(out.data(), pool.data(index) + skip, n);
+    out = out.subspan(n);
+    position += static_cast<std::uint32_t>(n);
+    if (out.empty()) break;
+    index = header.next;
+  }
+  // The head is found without a cursor; so a retransmission of the first segment does not cost the
+  // next new one its place.
+  if (index != head_) cursor_ = index;
+}
+
+void SendQueue::clear(SendChunkPool& pool) {
+  cancel_reservation(pool);
+  drop_front(pool, size_);
+  *this = SendQueue{};
+}
+
+}  // namespace tern::tcp

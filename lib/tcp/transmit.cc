@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/transmit.h"
+
+#include <algorithm>
+
+#include "tcp/close.h"
+#include "tcp/segment_builder.h"
+#include "tcp/timers.h"
+#include "wire/ethernet.h"
+
+namespace tern::tcp {
+namespace {
+
+using namespace wire::tcp_flag;
+
+// Where the next byte to send lies in the send queue.
+std::uint32_t send_offset(const Tcb& c) { return c.snd_nxt - c.snd_una; }
+
+// cwnd, and RFC 3042's allowance: each of the first two duplicate ACKs says that a segment has left.
+std::uint32_t congestion_window(const Tcb& c) {
+  const bool limited_transmit = c.has(flag::kDupAcks) && !c.has(flag::kInRecovery);
+  return c.congestion.cwnd() + (limited_transmit ? std::min<std::uint32_t>(c.dup_acks, 2) * c.snd_mss : 0);
+}
+
+// Sender SWS avoidance and Nagle (RFC 9293 3.8.6.2.1): whether `length` bytes, up to the end of the
+// queue if `is_last`, are worth a segment now.
+bool is_worth_sending(const Tcb& c, std::uint32_t length, bool is_last) {
+  if (length == c.snd_mss) return true;
+  if (c.snd_nxt.before(c.snd_max)) return true;  // a repetition: it was worth it before
+  if (is_last && c.has(flag::kFinQueued)) return true;
+  if (is_last && c.has(flag::kCork)) return false;
+  if (is_last && (c.has(flag::kNoDelay) || c.snd_nxt == c.snd_una)) return true;
+  return c.max_snd_wnd > 0 && length >= c.max_snd_wnd / 2;
+}
+
+struct Plan {
+  std::uint32_t length = 0;
+  bool fin = false;
+  bool exists() const { return length > 0 || fin; }
+};
+
+// What may be sent at snd_nxt under the peer's window, the congestion window and SWS avoidance.
+Plan plan_segment(Tcb& c) {
+  const std::uint32_t offset = send_offset(c);
+  const std::uint32_t queued = c.send_queue.size();
+  if (offset > queued || (offset == queued && !c.has(flag::kFinQueued))) return {};
+  const std::uint32_t cwnd = congestion_window(c);
+  const std::uint32_t window = std::min(c.snd_wnd, cwnd);
+  const std::uint32_t usable = window > offset ? window - offset : 0;
+  const std::uint32_t unsent = queued - offset;
+  const std::uint32_t length = std::min({unsent, usable, std::uint32_t{c.snd_mss}});
+  if (length < std::min<std::uint32_t>(unsent, c.snd_mss) && cwnd < c.snd_wnd) c.set(flag::kCwndLimited);
+  // A FIN takes a sequence number and so needs window, but no congestion window: it is no data.
+  const bool fin = c.has(flag::kFinQueued) && length == unsent && offset + length < c.snd_wnd;
+  if (length > 0 && !is_worth_sending(c, length, length == unsent)) return {};
+  return {length, fin};
+}
+
+void time_segment(Engine& e, Tcb& c, SeqNum end) {
+  if (c.has(flag::kTiming) || end.at_or_before(c.snd_max)) return;  // Karn: only what is new
+  c.set(flag::kTiming);
+  c.rtt_seq = end;
+  c.rtt_start = e.now;
+}
+
+// Sends [seq, seq + length) and perhaps the FIN behind it.
+bool send_text(Engine& e, Tcb& c, SeqNum seq, const Plan& plan) {
+  const std::uint32_t offset = seq - c.snd_una;
+  const bool last = offset + plan.length == c.send_queue.size();
+  std::uint8_t flags = kAck;
+  if (last && plan.length > 0) flags |= kPsh;  // SHLD-27, MUST-61
+  if (plan.fin) flags |= kFin;
+  if (!send_segment(e, c, {.seq = seq, .flags = flags, .queue_offset = offset, .length = plan.length})) return false;
+  if (seq.before(c.snd_max)) {
+    ++e.counters.retransmitted;
+    ++c.segments_retransmitted;
+  }
+  c.last_sent = e.now;
+  return true;
+}
+
+void note_sent(Engine& e, Tcb& c, SeqNum end) {
+  time_segment(e, c, end);
+  c.snd_max = later_of(c.snd_max, end);
+}
+
+bool send_new_text(Engine& e, Tcb& c) {
+  c.clear(flag::kCwndLimited);
+  if (send_offset(c) == 0 && e.now - c.last_sent > c.rtt.rto()) c.congestion.on_idle_restart();
+  for (Plan plan = plan_segment(c); plan.exists(); plan = plan_segment(c)) {
+    if (!send_text(e, c, c.snd_nxt, plan)) return false;
+    c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
+    note_sent(e, c, c.snd_nxt);
+  }
+  return true;
+}
+
+// Fast retransmit, or the hole that a partial ACK shows: one segment at snd_una.
+bool send_head_again(Engine& e, Tcb& c) {
+  Plan plan;
+  plan.length = std::min({c.send_queue.size(), c.snd_max - c.snd_una, std::uint32_t{c.snd_mss}});
+  plan.fin = c.has(flag::kFinQueued) && plan.length == c.send_queue.size() &&
+             c.snd_max == c.snd_una + plan.length + 1;
+  if (plan.exists() && !send_text(e, c, c.snd_una, plan)) return false;
+  c.clear(flag::kRetransmitHead | flag::kTiming);
+  if (plan.exists()) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  return true;
+}
+
+// RFC 9293 3.8.6.1: one byte beyond a shut window, or what a window too small to be worth sending
+// into will take (the SWS override). Where only a FIN waits, the FIN.
+bool send_probe(Engine& e, Tcb& c) {
+  const std::uint32_t room = std::max<std::uint32_t>(c.snd_wnd, 1);
+  Plan plan;
+  plan.length = std::min({c.send_queue.size(), room, std::uint32_t{c.snd_mss}});
+  plan.fin = c.has(flag::kFinQueued) && c.send_queue.size() == 0;
+  if (plan.exists()) {
+    if (!send_text(e, c, c.snd_una, plan)) return false;
+    ++e.counters.persist_probes;
+    const SeqNum end = c.snd_una + plan.length + (plan.fin ? 1 : 0);
+    c.snd_max = later_of(c.snd_max, end);
+    if (c.snd_wnd > 0) c.snd_nxt = later_of(c.snd_nxt, end);
+  }
+  c.clear(flag::kProbe);
+  return true;
+}
+
+bool send_syn(Engine& e, Tcb& c) {
+  const bool passive = c.state == TcpState::kSynReceived;
+  const std::uint8_t flags = static_cast<std::uint8_t>(passive ? kSyn | kAck : kSyn);
+  if (!send_segment(e, c, {.seq = c.iss, .flags = flags})) return false;
+  if (c.snd_max != c.iss) {
+    ++e.counters.retransmitted;
+    ++c.segments_retransmitted;
+  }
+  c.snd_nxt = c.iss + 1;
+  if (!c.syn_retransmitted) time_segment(e, c, c.snd_nxt);
+  c.snd_max = c.snd_nxt;
+  c.clear(flag::kSynPending);
+  return true;
+}
+
+// Pure ACKs: one for each out-of-order segment, since the peer counts them, and one for all the
+// rest; none if data has carried it.
+bool send_owed_acks(Engine& e, Tcb& c) {
+  for (; c.acks_owed > 0; --c.acks_owed)
+    if (!send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck})) return false;
+  if (c.has(flag::kAckNow) && !send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck})) return false;
+  if (c.has(flag::kAckDelayed) && !is_running(c, TimerKind::kDelayedAck))
+    start_timer(e, c, TimerKind::kDelayedAck, e.config.delayed_ack);
+  return true;
+}
+
+// Exactly one of the two sending timers runs while something waits for the peer: for an ACK of what
+// is in flight, or for the window to open.
+void arrange_timers(Engine& e, Tcb& c) {
+  const bool in_flight = c.snd_nxt != c.snd_una;
+  if (in_flight) {
+    stop_timer(c, TimerKind::kPersist);
+    if (!is_running(c, TimerKind::kRetransmit)) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+    return;
+  }
+  const bool waiting = c.send_queue.size() > 0 || c.has(flag::kFinQueued);
+  stop_timer(c, TimerKind::kRetransmit);
+  if (!waiting)
+    stop_timer(c, TimerKind::kPersist);
+  else if (!is_running(c, TimerKind::kPersist))
+    start_timer(e, c, TimerKind::kPersist, c.rtt.rto());
+}
+
+// A next hop that does not answer ARP ends an active open at once; later it is only a delay.
+bool is_unreachable(Engine& e, const Tcb& c) {
+  std::byte link_header[wire::kEthernetHeaderBytes];
+  return c.state == TcpState::kSynSent && e.net.link_header(c.tuple.remote_address, link_header, e.now) ==
+                                              net::Interface::LinkState::kFailed;
+}
+
+bool transmit_in_handshake(Engine& e, Tcb& c) {
+  if (c.has(flag::kSynPending) && is_unreachable(e, c)) {
+    finish(e, c, CloseReason::kUnreachable);
+    return true;
+  }
+  if (c.has(flag::kSynPending) && !send_syn(e, c)) return false;
+  if (!send_owed_acks(e, c)) return false;
+  if (!is_running(c, TimerKind::kRetransmit)) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  return true;
+}
+
+}  // namespace
+
+bool transmit(Engine& e, Tcb& c) {
+  if (c.state == TcpState::kSynSent || c.state == TcpState::kSynReceived) return transmit_in_handshake(e, c);
+  if (c.state == TcpState::kClosed) return true;
+  if (!c.has(flag::kClosePending)) {
+    if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
+    if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
+    if (!send_new_text(e, c)) return false;
+  }
+  if (!send_owed_acks(e, c)) return false;
+  if (!c.has(flag::kClosePending)) arrange_timers(e, c);
+  return true;
+}
+
+std::size_t transmit_all(Engine& e) {
+  const std::size_t listed = e.output.size();
+  for (std::size_t visited = 0; visited < listed; ++visited) {
+    const std::uint32_t index = e.output.front();
+    Tcb& c = e.tcbs[index];
+    if (!transmit(e, c)) return visited;
+    e.output.remove(e.tcbs, index);
+    if (!c.has(flag::kCork)) continue;
+    c.clear(flag::kCork);  // it held a partial segment back for one poll; the next one sends it
+    e.schedule_output(c);
+  }
+  return listed;
+}
+
+}  // namespace tern::tcp

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/window.h"
+
+#include <algorithm>
+
+#include "tcp/timers.h"
+
+namespace tern::tcp {
+namespace {
+
+// Bytes that the buffer can still take: what is queued or lent counts, what waits out of order lies
+// inside the window already.
+std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
+  const std::uint32_t used = c.receive_queue.bytes() + c.loaned;
+  return used < e.config.receive_buffer ? e.config.receive_buffer - used : 0;
+}
+
+std::uint32_t useful_step(const Engine& e, const Tcb& c) {
+  return std::min<std::uint32_t>(e.config.receive_buffer / 2, c.rcv_mss);
+}
+
+}  // namespace
+
+std::uint8_t window_scale_for(std::uint32_t buffer_bytes) {
+  std::uint8_t scale = 0;
+  while (scale < 14 && (buffer_bytes >> scale) > 0xffff) ++scale;
+  return scale;
+}
+
+std::uint16_t advance_window(const Engine& e, Tcb& c) {
+  const std::uint32_t room = buffer_room(e, c);
+  const std::uint32_t promised = c.advertised_window();
+  std::uint32_t window = room >= promised + useful_step(e, c) ? room : promised;
+  // Rounding up keeps the old edge when the scale cannot express it (RFC 7323 2.4).
+  const std::uint32_t unit = 1u << c.rcv_wscale;
+  std::uint32_t field = window == promised ? (window + unit - 1) >> c.rcv_wscale : window >> c.rcv_wscale;
+  field = std::min<std::uint32_t>(field, 0xffff);
+  c.rcv_adv = later_of(c.rcv_adv, c.rcv_nxt + (field << c.rcv_wscale));
+  return static_cast<std::uint16_t>(field);
+}
+
+void on_buffer_freed(Engine& e, Tcb& c) {
+  if (!can_receive(c.state)) return;
+  const std::uint32_t room = buffer_room(e, c);
+  const std::uint32_t promised = c.advertised_window();
+  if (room <= promised) return;
+  const std::uint32_t step = room - promised;
+  const std::uint32_t buffer = e.config.receive_buffer;
+  // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
+  const bool worth = step >= buffer / 2 || (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
+  if (!worth) return;
+  c.set(flag::kAckNow);
+  e.schedule_output(c);
+}
+
+void update_send_window(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  const bool newer = c.snd_wl1.before(s.seq) || (c.snd_wl1 == s.seq && c.snd_wl2.at_or_before(s.ack));
+  if (!newer) return;
+  const std::uint32_t window = std::uint32_t{s.window} << c.snd_wscale;
+  const bool opened = window > c.snd_wnd;
+  c.snd_wnd = window;
+  c.snd_wl1 = s.seq;
+  c.snd_wl2 = s.ack;
+  c.max_snd_wnd = std::max(c.max_snd_wnd, window);
+  if (!opened) return;
+  if (is_running(c, TimerKind::kPersist)) {
+    stop_timer(c, TimerKind::kPersist);
+    c.rtt.reset_back_off();
+    c.persist_probes = 0;
+    c.clear(flag::kBackedOff);
+  }
+  if (c.send_queue.size() > 0 || c.has(flag::kFinQueued)) e.schedule_output(c);
+}
+
+}  // namespace tern::tcp

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace tern::wire {
+
+/// The Internet checksum (RFC 1071), for IPv4, ICMP, TCP and ICMPv6.
+///
+/// One convention: a sum is taken over 16-bit words *as a little-endian load finds them*, and the
+/// result is stored by a plain memcpy. The ones'-complement sum does not depend on byte order (RFC
+/// 1071 2(B)): swapping the bytes of every word swaps the bytes of the sum. So neither data nor
+/// result is ever swapped, and sums, checks and stores agree as long as they all go through here.
+/// A checksum loaded with load_be16 is in the other order; do not mix the two.
+///
+/// A *partial* sum is 32 bits, not yet folded. Partial sums of consecutive pieces are chained by
+/// passing one as the `initial` of the next; every piece but the last must have an even length.
+static_assert(std::endian::native == std::endian::little, "the pseudo-header sums swap bytes");
+
+namespace checksum_internal {
+
+/// 2^16 = 1 (mod 2^16 - 1), so halves may be added at any width. Never makes zero of non-zero.
+constexpr std::uint32_t fold_to_32(std::uint64_t sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  return static_cast<std::uint32_t>((sum & 0xffffffff) + (sum >> 32));
+}
+
+inline std::uint64_t load_32(const std::byte* p) {
+  std::uint32_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+}  // namespace checksum_internal
+
+/// Adds `bytes` to a partial sum. Any alignment, any length up to 16 GB; an odd last byte counts as
+/// if a zero byte followed it.
+std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial = 0);
+
+/// The sum in 16 bits, not complemented: what the TCP checksum field holds when a device is to
+/// complete the checksum of the segment (given the pseudo-header sum).
+constexpr std::uint16_t checksum_fold(std::uint32_t partial) {
+  partial = (partial & 0xffff) + (partial >> 16);
+  return static_cast<std::uint16_t>((partial & 0xffff) + (partial >> 16));
+}
+
+/// The checksum to store: the complement of the folded sum over bytes whose checksum field is zero.
+constexpr std::uint16_t checksum_finish(std::uint32_t partial) {
+  return static_cast<std::uint16_t>(~checksum_fold(partial));
+}
+
+/// The verdict on a sum over bytes with their checksum field included (RFC 1071 1(3)).
+constexpr bool checksum_is_valid(std::uint32_t partial) { return checksum_fold(partial) == 0xffff; }
+
+inline std::uint16_t load_checksum(const std::byte* field) {
+  std::uint16_t checksum;
+  std::memcpy(&checksum, field, sizeof checksum);
+  return checksum;
+}
+
+inline void store_checksum(std::byte* field, std::uint16_t checksum) {
+  std::memcpy(field, &checksum, sizeof checksum);
+}
+
+/// The partial sum of an IPv4 header without options: the common length, without a loop.
+inline std::uint32_t checksum_partial_20(std::span<const std::byte, 20> header) {
+  using checksum_internal::load_32;
+  const std::byte* p = header.data();
+  return checksum_internal::fold_to_32(load_32(p) + load_32(p + 4) + load_32(p + 8) +
+                                       load_32(p + 12) + load_32(p + 16));
+}
+
+/// The partial sum of TCP's pseudo-header over IPv4 (RFC 9293 3.1). Addresses and length (bytes of
+/// TCP header and data) in host order. A device that cuts segments itself (TSO) wants the sum with
+/// length 0.
+constexpr std::uint32_t checksum_pseudo_ipv4(std::uint32_t source, std::uint32_t destination,
+                                             std::uint8_t protocol, std::uint16_t length) {
+  return checksum_internal::fold_to_32(std::uint64_t{__builtin_bswap32(source)} +
+                                       __builtin_bswap32(destination) +
+                                       (std::uint64_t{protocol} << 8) + __builtin_bswap16(length));
+}
+
+/// The partial sum of the pseudo-header over IPv6 (RFC 8200 8.1). Addresses in network order,
+/// length in host order, bytes of the upper-layer packet.
+std::uint32_t checksum_pseudo_ipv6(const std::array<std::uint8_t, 16>& source,
+                                   const std::array<std::uint8_t, 16>& destination,
+                                   std::uint8_t next_header, std::uint32_t length);
+
+/// The checksum after one 16-bit word under it changed: HC' = ~(~HC + ~m + m') (RFC 1624 eqn 3;
+/// RFC 1141's shorter form gets 0x0000 wrong). All three values in the same byte order, either one.
+constexpr std::uint16_t checksum_update_16(std::uint16_t checksum, std::uint16_t old_word,
+                                           std::uint16_t new_word) {
+  return checksum_finish(std::uint32_t{static_cast<std::uint16_t>(~checksum)} +
+                         static_cast<std::uint16_t>(~old_word) + new_word);
+}
+
+/// The same for a 32-bit field that starts at an even offset.
+constexpr std::uint16_t checksum_update_32(std::uint16_t checksum, std::uint32_t old_word,
+                                           std::uint32_t new_word) {
+  return checksum_finish(checksum_internal::fold_to_32(
+      std::uint64_t{static_cast<std::uint16_t>(~checksum)} + ~old_word + new_word));
+}
+
+}  // namespace tern::wire

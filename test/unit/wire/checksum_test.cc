@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "wire/checksum.h"
+
+#include <gtest/gtest.h>
+
+#include "base/prng.h"
+#include "test_bytes.h"
+
+namespace tern::wire {
+namespace {
+
+constexpr std::uint64_t kSeed = 0x1071;
+
+/// What checksum_finish gives, in host order as the textbook has it.
+std::uint16_t our_checksum(std::span<const std::byte> bytes, std::uint32_t initial = 0) {
+  return swapped(checksum_finish(checksum_partial(bytes, initial)));
+}
+
+TEST(Checksum, Rfc1071Example) {
+  const Bytes bytes = from_hex("0001 f203 f4f5 f6f7");
+  EXPECT_EQ(swapped(checksum_fold(checksum_partial(bytes))), 0xddf2);
+  EXPECT_EQ(our_checksum(bytes), 0x220d);
+}
+
+TEST(Checksum, EveryLengthAtEveryAlignment) {
+  SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+  Prng prng(kSeed);
+  for (std::size_t alignment = 0; alignment < 8; ++alignment) {
+    for (std::size_t length = 0; length <= 300; ++length) {
+      const ExactBlock block(random_bytes(prng, alignment + length));
+      const auto bytes = block.bytes().subspan(alignment);
+      ASSERT_EQ(our_checksum(bytes), textbook_checksum(bytes)) << alignment << " " << length;
+    }
+  }
+}
+
+TEST(Checksum, BigBlocks) {
+  Prng prng(kSeed);
+  for (const std::size_t length : {1460u, 1461u, 4096u, 9001u, 65534u, 65535u, 1u << 20}) {
+    const Bytes bytes = random_bytes(prng, length);
+    EXPECT_EQ(our_checksum(bytes), textbook_checksum(bytes)) << length;
+  }
+}
+
+TEST(Checksum, EveryCarry) {
+  for (const std::size_t length : {2u, 3u, 31u, 32u, 33u, 65535u}) {
+    const Bytes ones(length, std::byte{0xff});
+    EXPECT_EQ(our_checksum(ones), textbook_checksum(ones)) << length;
+    EXPECT_EQ(our_checksum(ones, 0xffffffff), textbook_checksum(ones, 0xffff)) << length;
+    EXPECT_EQ(our_checksum(Bytes(length)), 0xffff) << length;
+  }
+}
+
+TEST(Checksum, FoldIsTheRemainder) {
+  Prng prng(kSeed);
+  EXPECT_EQ(checksum_fold(0), 0);
+  for (int i = 0; i < 100'000; ++i) {
+    const auto partial = static_cast<std::uint32_t>(prng.next() | 1);
+    const std::uint32_t remainder = partial % 0xffff;
+    ASSERT_EQ(checksum_fold(partial), remainder == 0 ? 0xffff : remainder) << partial;
+  }
+  EXPECT_EQ(checksum_fold(0xffffffff), 0xffff);
+  EXPECT_EQ(checksum_fold(0xffff0001), 0x0001);
+  EXPECT_EQ(checksum_fold(0x00010000), 0x0001);
+}
+
+TEST(Checksum, PiecesChain) {
+  Prng prng(kSeed);
+  const Bytes bytes = random_bytes(prng, 301);
+  const std::span<const std::byte> whole(bytes);
+  for (std::size_t split = 0; split <= whole.size(); split += 2) {
+    const std::uint32_t first = checksum_partial(whole.first(split));
+    EXPECT_EQ(our_checksum(whole.subspan(split), first), textbook_checksum(whole)) << split;
+  }
+}
+
+TEST(Checksum, Ipv4HeaderOfTheCapture) {
+  Bytes header = from_hex("4500 003c e6af 4000 3d06 4009 0a00 0102 0a00 0202");
+  const std::span<const std::byte, 20> fixed(header.data(), 20);
+  EXPECT_TRUE(checksum_is_valid(checksum_partial_20(fixed)));
+  EXPECT_TRUE(checksum_is_valid(checksum_partial(header)));
+  put_be16(header, 10, 0);
+  EXPECT_EQ(swapped(checksum_finish(checksum_partial_20(fixed))), 0x4009);
+}
+
+TEST(Checksum, TwentyBytesAgreeWithAnyLength) {
+  Prng prng(kSeed);
+  for (int i = 0; i < 10'000; ++i) {
+    const Bytes bytes = random_bytes(prng, 20);
+    const std::span<const std::byte, 20> fixed(bytes.data(), 20);
+    ASSERT_EQ(checksum_fold(checksum_partial_20(fixed)), checksum_fold(checksum_partial(bytes)));
+  }
+  const Bytes ones(20, std::byte{0xff});
+  EXPECT_EQ(checksum_fold(checksum_partial_20(std::span<const std::byte, 20>(ones.data(), 20))),
+            0xffff);
+}
+
+TEST(Checksum, EveryFlippedBitIsSeen) {
+  Prng prng(kSeed);
+  Bytes bytes = random_bytes(prng, 65);
+  put_be16(bytes, 4, 0);
+  put_be16(bytes, 4, textbook_checksum(bytes));
+  ASSERT_TRUE(checksum_is_valid(checksum_partial(bytes)));
+  for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+    EXPECT_FALSE(checksum_is_valid(checksum_partial(bytes))) << bit;
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+  }
+}
+
+// The capture was taken before the device completed the checksums, so its TCP checksum fields hold
+// the folded pseudo-header sums: 40, 32 and 36 bytes of TCP between 10.0.1.2 and 10.0.2.2.
+TEST(Checksum, PseudoHeaderSumsOfTheCapture) {
+  constexpr std::uint32_t kAnt = 0x0a000102, kApple = 0x0a000202;
+  EXPECT_EQ(swapped(checksum_fold(checksum_pseudo_ipv4(kAnt, kApple, 6, 40))), 0x1732);
+  EXPECT_EQ(swapped(checksum_fold(checksum_pseudo_ipv4(kApple, kAnt, 6, 32))), 0x172a);
+  EXPECT_EQ(swapped(checksum_fold(checksum_pseudo_ipv4(kAnt, kApple, 6, 36))), 0x172e);
+}
+
+TEST(Checksum, PseudoHeadersAreTheirBytes) {
+  Prng prng(kSeed);
+  for (int i = 0; i < 10'000; ++i) {
+    const Bytes b = random_bytes(prng, 40);
+    const auto be32 = [&](std::size_t at) {
+      return std::to_integer<std::uint32_t>(b[at]) << 24 |
+             std::to_integer<std::uint32_t>(b[at + 1]) << 16 |
+             std::to_integer<std::uint32_t>(b[at + 2]) << 8 |
+             std::to_integer<std::uint32_t>(b[at + 3]);
+    };
+    Bytes v4(b.begin(), b.begin() + 12);
+    v4[8] = std::byte{0};
+    ASSERT_EQ(swapped(checksum_fold(checksum_pseudo_ipv4(be32(0), be32(4),
+                                                         std::to_integer<std::uint8_t>(b[9]),
+                                                         static_cast<std::uint16_t>(be32(8))))),
+              textbook_sum(v4));
+    Bytes v6 = b;
+    v6[36] = v6[37] = v6[38] = std::byte{0};
+    std::array<std::uint8_t, 16> source, destination;
+    std::memcpy(source.data(), b.data(), 16);
+    std::memcpy(destination.data(), b.data() + 16, 16);
+    ASSERT_EQ(swapped(checksum_fold(checksum_pseudo_ipv6(
+                  source, destination, std::to_integer<std::uint8_t>(b[39]), be32(32)))),
+              textbook_sum(v6));
+  }
+}
+
+TEST(ChecksumUpdate, Rfc1624Example) {  // its section 4, where RFC 1141's way gives 0xffff
+  EXPECT_EQ(checksum_update_16(0xdd2f, 0x5555, 0x3285), 0x0000);
+}
+
+TEST(ChecksumUpdate, SixteenBitsAgreeWithANewSum) {
+  constexpr std::uint16_t kNewWords[] = {0,      1,      2,      0x00ff, 0x0100, 0x7fff, 0x8000,
+                                         0x8001, 0xedcb, 0xedcc, 0xff00, 0xfffe, 0xffff, 0x1234};
+  for (std::uint32_t old_word = 0; old_word <= 0xffff; ++old_word) {
+    for (const std::uint16_t new_word : kNewWords) {
+      // A message of two words: the one that changes, and 0x1234.
+      const std::uint16_t before = checksum_finish(old_word + 0x1234);
+      const std::uint16_t after = checksum_finish(std::uint32_t{new_word} + 0x1234);
+      ASSERT_EQ(checksum_update_16(before, static_cast<std::uint16_t>(old_word), new_word), after)
+          << old_word << " " << new_word;
+    }
+  }
+}
+
+TEST(ChecksumUpdate, ThirtyTwoBitsAgreeWithANewSumInEitherByteOrder) {
+  Prng prng(kSeed);
+  constexpr std::uint32_t kEdges[] = {0, 1, 0xffff, 0x10000, 0xffff0000, 0xfffffffe, 0xffffffff};
+  for (int i = 0; i < 100'000; ++i) {
+    Bytes bytes = random_bytes(prng, 24);
+    const std::uint32_t new_word = prng.chance(0.5) ? static_cast<std::uint32_t>(prng.next())
+                                                    : kEdges[prng.below(std::size(kEdges))];
+    const std::size_t at = 2 * prng.below(11);
+    std::uint32_t old_word;
+    std::memcpy(&old_word, &bytes[at], 4);
+    const std::uint16_t before = checksum_finish(checksum_partial(bytes));
+    std::memcpy(&bytes[at], &new_word, 4);
+    const std::uint16_t after = checksum_finish(checksum_partial(bytes));
+    ASSERT_EQ(checksum_update_32(before, old_word, new_word), after) << "seed " << kSeed;
+    ASSERT_EQ(checksum_update_32(swapped(before), __builtin_bswap32(old_word),
+                                 __builtin_bswap32(new_word)),
+              swapped(after));
+  }
+}
+
+}  // namespace
+}  // namespace tern::wire
