@@ -76,9 +76,9 @@ std::uint64_t MemoryPlan::total() const {
 }
 
 std::string MemoryPlan::to_string() const {
-  std::string text;
-  for (const MemoryRow& row : rows) absl::StrAppend(&text, row_text(row), "\n");
-  return absl::StrCat(text, "total at most ", in_mebibytes(total()), "\n");
+  std::string text = "memory: ";
+  for (const MemoryRow& row : rows) absl::StrAppend(&text, row_text(row), ", ");
+  return absl::StrCat(text, "together at most ", in_mebibytes(total()));
 }
 
 std::uint32_t held_frames(const StackConfig& config) {

@@ -28,7 +28,7 @@ struct MemoryPlan {
   std::uint64_t mbuf_bytes = 0;  ///< the part that lies in hugepages if there are any
 
   std::uint64_t total() const;
-  /// "4096 connections x 512 B = 2 MiB", one a line, then the total.
+  /// One line: "memory: 4096 connections x 448 B = 2 MiB, ..., together at most 90 MiB".
   std::string to_string() const;
 };
 

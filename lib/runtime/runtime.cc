@@ -87,7 +87,9 @@ class Runtime::Impl {
   Stack& stack() { return worker_->stack(); }
   absl::Status run();
   void stop() { stop_.add(); }
-  std::string describe() const { return device_->describe() + plan_.to_string(); }
+  std::string describe() const {
+    return absl::StrCat(device_->describe(), "memory: at most ", plan_.total() >> 20, " MiB\n");
+  }
 
  private:
   absl::Status check();
@@ -125,6 +127,7 @@ absl::Status Runtime::Impl::check() {
   if (absl::Status status = check_config(config_.stack, planned); !status.ok()) return status;
   if (absl::Status status = fill_in_secret(config_.stack.secret); !status.ok()) return status;
   plan_ = runtime::plan_memory(config_.stack, device_config(config_));
+  log(LogLevel::kDebug, plan_.to_string());
   return runtime::check_memory(plan_, runtime::available_memory());
 }
 

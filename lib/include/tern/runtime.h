@@ -79,7 +79,7 @@ class Runtime {
   /// signal handler.
   void stop();
 
-  /// The device, its offload table (requested, supported, chosen), and the memory in use: several
+  /// The device, its offload table (requested, supported, chosen) and the memory taken: several
   /// lines, each ended, for the operator.
   std::string describe() const;
 
