@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "io/sim/nic_checksum.h"
+
+#include "base/bytes.h"
+#include "tern/port.h"
+
+namespace tern::io {
+namespace {
+
+constexpr std::size_t kEthernetBytes = 14;
+constexpr std::size_t kMinIpBytes = 20;
+constexpr std::size_t kMinTcpBytes = 20;
+constexpr std::size_t kTcpChecksumOffset = 16;
+constexpr std::uint8_t kProtocolTcp = 6;
+
+// RFC 1071: the ones' complement sum, folded, not inverted.
+std::uint16_t ones_sum(std::span<const std::byte> bytes, std::uint32_t sum = 0) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    sum += i % 2 == 0 ? std::uint32_t{load_u8(&bytes[i])} << 8 : load_u8(&bytes[i]);
+    sum = (sum & 0xffff) + (sum >> 16);
+  }
+  return static_cast<std::uint16_t>(sum);
+}
+
+std::uint16_t pseudo_header_sum(std::span<const std::byte> ip, std::size_t tcp_bytes) {
+  return ones_sum(ip.subspan(12, 8), static_cast<std::uint32_t>(kProtocolTcp + tcp_bytes));
+}
+
+struct Headers {
+  std::span<const std::byte> ip_header;
+  std::span<const std::byte> tcp;  // header and payload; empty if this is not whole TCP
+};
+
+// The IPv4 datagram in a frame, or nothing in ip_header if there is none whose lengths hold.
+Headers find_headers(std::span<const std::byte> frame) {
+  if (frame.size() < kEthernetBytes + kMinIpBytes || load_be16(&frame[12]) != 0x0800) return {};
+  const auto ip = frame.subspan(kEthernetBytes);
+  const std::size_t header_bytes = std::size_t{load_u8(&ip[0])} % 16 * 4;
+  const std::size_t total_bytes = load_be16(&ip[2]);
+  if (load_u8(&ip[0]) >> 4 != 4 || header_bytes < kMinIpBytes || total_bytes < header_bytes ||
+      total_bytes > ip.size())
+    return {};
+  Headers found{.ip_header = ip.first(header_bytes), .tcp = {}};
+  const bool fragment = (load_be16(&ip[6]) & 0x3fff) != 0;
+  if (!fragment && load_u8(&ip[9]) == kProtocolTcp && total_bytes - header_bytes >= kMinTcpBytes)
+    found.tcp = ip.subspan(header_bytes, total_bytes - header_bytes);
+  return found;
+}
+
+}  // namespace
+
+std::string_view complete_checksums(std::span<std::byte> frame, std::uint64_t flags,
+                                    std::uint32_t metadata) {
+  using namespace frame_flag;
+  if (flags & kTxTcpSegmentation) return "segmentation offload is not modelled";
+  if (!(flags & kTxIpv4)) return "a checksum offload without kTxIpv4";
+  const Headers found = find_headers(frame);
+  if (found.ip_header.empty()) return "a checksum offload on what is not IPv4";
+  if (metadata != tx_metadata(kEthernetBytes, static_cast<unsigned>(found.ip_header.size())))
+    return "header lengths in the metadata that are not the frame's";
+  std::byte* const ip = &frame[kEthernetBytes];
+  if (flags & kTxIpChecksum) {
+    store_be16(ip + 10, 0);
+    store_be16(ip + 10, static_cast<std::uint16_t>(~ones_sum(found.ip_header)));
+  }
+  if (flags & kTxTcpChecksum) {
+    if (found.tcp.empty()) return "a TCP checksum offload on what is not TCP";
+    std::byte* const field = ip + found.ip_header.size() + kTcpChecksumOffset;
+    if (load_be16(field) != pseudo_header_sum(found.ip_header, found.tcp.size()))
+      return "a TCP checksum field that does not hold the pseudo-header sum";
+    store_be16(field, static_cast<std::uint16_t>(~ones_sum(found.tcp)));
+  }
+  return {};
+}
+
+std::uint64_t verify_checksums(std::span<const std::byte> frame) {
+  using namespace frame_flag;
+  const Headers found = find_headers(frame);
+  if (found.ip_header.empty()) return 0;
+  std::uint64_t verdict =
+      ones_sum(found.ip_header) == 0xffff ? kRxIpChecksumGood : kRxIpChecksumBad;
+  if (found.tcp.empty()) return verdict;
+  const std::uint16_t sum =
+      ones_sum(found.tcp, pseudo_header_sum(found.ip_header, found.tcp.size()));
+  return verdict | (sum == 0xffff ? kRxL4ChecksumGood : kRxL4ChecksumBad);
+}
+
+}  // namespace tern::io
