@@ -71,7 +71,7 @@ void print_counters(const tern::Counters& counters) {
 
 int serve(const Options& options, tern::Runtime& runtime) {
   upper::UpperServer server(options.quiet ? upper::UpperServer::Announce() : say);
-  const auto listener = runtime.stack().listen({.port = options.port}, server);
+  const auto listener = runtime.stack().listen({.address = {}, .port = options.port}, server);
   if (!listener.ok())
     return fail(absl::AlreadyExistsError(fmt::format(
         "port {}: {}; choose another --port", options.port, tern::to_string(listener.error()))));

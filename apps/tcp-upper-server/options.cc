@@ -23,7 +23,7 @@ using tern::Ipv4Prefix;
 // By hand, since a generated one fills two screens.
 constexpr const char* kHelp =
     R"(usage: tcp-upper-server [EAL-ARGUMENT... --] [OPTION...]
-Answers TCP clients with their own words in upper case; the TCP is Tern, on DPDK.
+Answers TCP clients with their own words in upper case, over Tern on DPDK.
 
   --ip A.B.C.D/N           this server's address and subnet (10.0.2.2/24)
   --gateway A.B.C.D        the next hop to other subnets
@@ -43,7 +43,7 @@ Answers TCP clients with their own words in upper case; the TCP is Tern, on DPDK
 examples:
   tcp-upper-server         then: ip address add 10.0.2.1/24 dev tern0
                                  nc 10.0.2.2 9999
-  tcp-upper-server -a 0000:00:05.0 -l 1 -- --ip 192.0.2.2/24 --gateway 192.0.2.1
+  tcp-upper-server -l 1 -a 0000:00:05.0 -- --ip 192.0.2.2/24 --port 7777
 )";
 
 // The texts of the options that are not numbers, until they are checked.
@@ -124,7 +124,9 @@ std::size_t count_eal_arguments(std::span<const std::string> arguments) {
 
 int answer(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  fmt::print(stderr, "tcp-upper-server: {} (see --help)\n", error.what());
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  fmt::print(stderr, "tcp-upper-server: {}{} (see --help)\n", error.what(),
+             unknown ? "; EAL's own stand before a '--'" : "");
   return kUsageError;
 }
 
@@ -142,6 +144,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   CLI::App app;
   app.formatter_fn([](const CLI::App*, std::string, CLI::AppFormatMode) { return kHelp; });
   app.set_version_flag("--version", "tcp-upper-server (Tern) " TERN_VERSION);
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_config("--config")->check(CLI::ExistingFile);
   add_network_options(app, options, texts);
   add_other_options(app, options, texts);

@@ -74,7 +74,12 @@ bool may_nap(IdleStrategy strategy, const io::Device& device) {
          (strategy == IdleStrategy::kAuto && device.is_kernel_backed());
 }
 
-Duration since_epoch() { return std::chrono::system_clock::now().time_since_epoch(); }
+// A capture's times are those of the wall clock, so that they compare with other captures: DPDK
+// knows the TSC's rate to 10 MHz only, which is seconds in an hour.
+Instant wall_clock() {
+  return Instant(
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
+}
 
 }  // namespace
 
@@ -95,7 +100,7 @@ class Runtime::Impl {
   absl::Status check();
   absl::Status start_eal();
   absl::Status open_device();
-  absl::Status open_capture(TscClock& clock);
+  absl::Status open_capture();
   absl::Status make_worker();
   void log(LogLevel level, const std::string& line) const {
     if (config_.log) config_.log(level, line);
@@ -115,7 +120,8 @@ class Runtime::Impl {
 };
 
 absl::Status Runtime::Impl::bring_up() {
-  for (const auto step : {&Impl::check, &Impl::start_eal, &Impl::open_device, &Impl::make_worker})
+  for (const auto step : {&Impl::check, &Impl::start_eal, &Impl::open_device, &Impl::open_capture,
+                          &Impl::make_worker})
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   return device_->start();
 }
@@ -123,7 +129,9 @@ absl::Status Runtime::Impl::bring_up() {
 // All that can be refused before the machine is touched.
 absl::Status Runtime::Impl::check() {
   config_.stack = with_derived_sizes(config_.stack);
-  const PortInfo planned{.mtu = config_.mtu, .frame_capacity = config_.mtu + 14u};
+  PortInfo planned;
+  planned.mtu = config_.mtu;
+  planned.frame_capacity = config_.mtu + 14u;
   if (absl::Status status = check_config(config_.stack, planned); !status.ok()) return status;
   if (absl::Status status = fill_in_secret(config_.stack.secret); !status.ok()) return status;
   plan_ = runtime::plan_memory(config_.stack, device_config(config_));
@@ -153,22 +161,20 @@ absl::Status Runtime::Impl::open_device() {
   return absl::OkStatus();
 }
 
-absl::Status Runtime::Impl::open_capture(TscClock& clock) {
+absl::Status Runtime::Impl::open_capture() {
   if (config_.capture_path.empty()) return absl::OkStatus();
-  auto writer = io::PcapngWriter::open(
-      config_.capture_path, {.epoch_offset = since_epoch() - clock.now().time_since_epoch(),
-                             .application = config_.program});
+  io::PcapngOptions options;
+  options.application = config_.program;
+  auto writer = io::PcapngWriter::open(config_.capture_path, options);
   if (!writer.ok()) return writer.status();
   capture_ = *std::move(writer);
   const std::uint32_t interface = capture_->add_interface(device_->name());
-  capture_port_ = std::make_unique<io::CapturePort>(
-      *dpdk_port_, *capture_, [&clock] { return clock.now(); }, interface);
+  capture_port_ = std::make_unique<io::CapturePort>(*dpdk_port_, *capture_, wall_clock, interface);
   return absl::OkStatus();
 }
 
 absl::Status Runtime::Impl::make_worker() {
   auto clock = std::make_unique<TscClock>();
-  if (absl::Status status = open_capture(*clock); !status.ok()) return status;
   auto stack = Stack::create(config_.stack, port(), clock->now());
   if (!stack.ok()) return stack.status();
   runtime::WorkerConfig worker{.may_nap = may_nap(config_.idle, *device_),

@@ -39,7 +39,7 @@ class Worker {
   void turn();
   bool turn_until(bool (*done)(const StackUsage&), Duration limit, const StopRequests& stop);
 
-  std::unique_ptr<TscClock> clock_;  // before the stack, whose port may ask it
+  std::unique_ptr<TscClock> clock_;
   std::unique_ptr<Stack> stack_;
   WorkerConfig config_;
   IdleWatch idle_;

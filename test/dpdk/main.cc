@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // EAL starts once per process: once for all tests here, and in child processes for those of EAL.
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <string>
@@ -22,6 +24,8 @@ int try_eal(int count, char** arguments) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "--try-eal") return try_eal(argc - 2, argv + 2);
   testing::InitGoogleTest(&argc, argv);
+  // Whatever interfaces and addresses the tests make are theirs alone, and go with the process.
+  if (::geteuid() == 0) ::unshare(CLONE_NEWNET);
   const bool only_lists = testing::GTEST_FLAG(list_tests);
   if (only_lists) return RUN_ALL_TESTS();
   const tern::io::EalConfig config{.program = "dpdk_test",

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -175,13 +176,15 @@ absl::StatusOr<std::unique_ptr<Eal>> Eal::start(const EalConfig& config, LogSink
   OutputCapture capture;
   const int used = call_rte_eal_init(config, eal->arguments_);
   const int error = used < 0 ? rte_errno : 0;
-  const std::string output = capture.finish() + eal->recent_log();
+  const std::string output = eal->recent_log() + capture.finish();
   eal->is_up_ = used >= 0;
   if (has_any(eal->arguments_, {"--file-prefix=" + own_file_prefix()}))
     eal->runtime_directory_ = rte_eal_get_runtime_dir();
   // A virtual device that fails does not fail rte_eal_init.
-  if (used < 0 || output.find("vdev_probe(): failed to initialize") != std::string::npos)
-    return explain_eal_failure(config, output, error);
+  const bool failed =
+      used < 0 || output.find("vdev_probe(): failed to initialize") != std::string::npos;
+  eal->log_->release(failed ? RTE_LOG_DEBUG : 0);
+  if (failed) return explain_eal_failure(config, output, error);
   return eal;
 }
 

@@ -27,6 +27,16 @@ LogStream::~LogStream() {
   std::fclose(file_);
 }
 
+void LogStream::release(unsigned at_least) {
+  if (file_ == nullptr) return;
+  ::flockfile(file_);
+  released_ = true;
+  if (sink_)
+    for (const auto& [level, line] : held_) sink_(std::max(level, at_least), line);
+  held_.clear();
+  ::funlockfile(file_);
+}
+
 std::string LogStream::recent() const {
   if (file_ == nullptr) return {};
   ::flockfile(file_);
@@ -47,14 +57,19 @@ void LogStream::take(std::string_view text) {
   while ((end = partial_.find('\n')) != std::string::npos) {
     const std::string line = partial_.substr(0, end);
     partial_.erase(0, end + 1);
-    if (line.empty()) continue;
-    recent_.append(line).push_back('\n');
-    if (sink_) sink_(static_cast<unsigned>(std::max(0, rte_log_cur_msg_loglevel())), line);
+    if (!line.empty())
+      take_line(static_cast<unsigned>(std::max(0, rte_log_cur_msg_loglevel())), line);
   }
-  if (recent_.size() > kKeepBytes) {
-    const std::size_t cut = recent_.find('\n', recent_.size() - kKeepBytes);
-    recent_.erase(0, cut + 1);
-  }
+}
+
+void LogStream::take_line(unsigned level, std::string_view line) {
+  recent_.append(line).push_back('\n');
+  if (recent_.size() > kKeepBytes)
+    recent_.erase(0, recent_.find('\n', recent_.size() - kKeepBytes) + 1);
+  if (!released_)
+    held_.emplace_back(level, line);
+  else if (sink_)
+    sink_(level, line);
 }
 
 }  // namespace tern::io

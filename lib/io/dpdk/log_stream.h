@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace tern::io {
 
@@ -16,10 +18,15 @@ using LogSink = std::function<void(unsigned level, std::string_view line)>;
 /// since a driver says why it failed nowhere else. One at a time in a process, as DPDK's log is.
 class LogStream {
  public:
+  /// Holds the lines back until release(): at bring-up nobody listens yet.
   explicit LogStream(LogSink sink);
   ~LogStream();  // DPDK logs to its default stream again
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;
+
+  /// Hands the lines held back to the sink, and from now on each at once. `at_least` makes them
+  /// less urgent, for one who has been told in other words.
+  void release(unsigned at_least = 0);
 
   /// The latest lines, at most 8 KiB, oldest first.
   std::string recent() const;
@@ -27,11 +34,14 @@ class LogStream {
  private:
   static ssize_t write(void* self, const char* text, std::size_t bytes);
   void take(std::string_view text);
+  void take_line(unsigned level, std::string_view line);
 
   LogSink sink_;
-  std::FILE* file_;  // its lock guards recent_ and partial_
+  std::FILE* file_;  // its lock guards what follows
   std::string recent_;
   std::string partial_;  // a line whose end has not come yet
+  std::vector<std::pair<unsigned, std::string>> held_;
+  bool released_ = false;
 };
 
 }  // namespace tern::io
