@@ -226,6 +226,7 @@ void NeighbourTable::fail(std::uint32_t index, Instant now) {
 
 void NeighbourTable::on_deadline(std::uint32_t index, Instant now) {
   Entry& entry = pool_[index];
+  TERN_ASSERT(entry.state != NeighbourState::kIdle);
   switch (entry.state) {
     case NeighbourState::kReachable:
       if (!entry.used && !is_gateway(entry)) return remove(index);
@@ -238,8 +239,8 @@ void NeighbourTable::on_deadline(std::uint32_t index, Instant now) {
       return entry.tries < kMaxTries ? ask(index, now) : fail(index, now);
     case NeighbourState::kFailed:
       return remove(index);
-    case NeighbourState::kIdle:
-      TERN_ASSERT(!"an idle entry has no timer");
+    case NeighbourState::kIdle:  // has no timer
+      break;
   }
 }
 

@@ -23,6 +23,10 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
     return rtt;
   }
   if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return Duration::zero();
+  // After a time-out, an echo of something sent before it says little: the peer goes on echoing what
+  // it first acknowledged while its ACKs get lost, and the sample would count the back-off as delay.
+  const bool predates_time_out = static_cast<std::int32_t>(s.options.ts_echo_reply - c.time_out_timestamp) < 0;
+  if (c.rtt.back_off_count() > 0 && predates_time_out) return Duration::zero();
   const std::uint32_t elapsed_ms = timestamp_now(e, c) - s.options.ts_echo_reply;
   if (elapsed_ms > 1u << 24) return Duration::zero();  // an echo of what we never sent
   const Duration rtt = std::chrono::milliseconds(elapsed_ms);
@@ -76,6 +80,7 @@ bool retire(Engine& e, Tcb& c, SeqNum ack) {
   c.bytes_acked += data;
   c.snd_una = ack;
   if (c.snd_nxt.before(ack)) c.snd_nxt = ack;
+  if (fin_acked) c.clear(flag::kFinQueued);
   return fin_acked;
 }
 
@@ -106,7 +111,7 @@ bool after_fin_acked(Engine& e, Tcb& c) {
   switch (c.state) {
     case TcpState::kFinWait1:
       set_state(e, c, TcpState::kFinWait2);
-      start_timer(e, c, TimerKind::kState, e.config.fin_wait_2_timeout);
+      start_fin_wait_2_timer(e, c);
       return true;
     case TcpState::kClosing:
       enter_time_wait(e, c);

@@ -83,6 +83,7 @@ void close_connection(Engine& e, Tcb& c) {
   if (c.receive_queue.bytes() > 0 || c.has(flag::kHasGap)) return abort_connection(e, c);
   c.set(flag::kInputClosed);
   c.events = 0;
+  if (c.state == TcpState::kFinWait2) return start_fin_wait_2_timer(e, c);
   shutdown_send(e, c);
 }
 
@@ -110,6 +111,11 @@ void enter_time_wait(Engine& e, Tcb& c) {
   retire_sender(e, c);
   set_state(e, c, TcpState::kTimeWait);
   announce_end(e, c, CloseReason::kFinished);
+}
+
+void start_fin_wait_2_timer(Engine& e, Tcb& c) {
+  const bool reading = !c.has(flag::kInputClosed);
+  start_timer(e, c, TimerKind::kState, reading ? e.config.half_close_timeout : e.config.fin_wait_2_timeout);
 }
 
 void on_state_timeout(Engine& e, Tcb& c) {

@@ -25,6 +25,10 @@ void finish(Engine& e, Tcb& c, CloseReason reason);
 /// the table, and the TCB goes as in finish(kFinished).
 void enter_time_wait(Engine& e, Tcb& c);
 
+/// In FIN-WAIT-2 only the peer can go on, so its silence has a limit: a short one if the application
+/// is done with the connection, a long one if it still reads (half close). Restarted by what arrives.
+void start_fin_wait_2_timer(Engine& e, Tcb& c);
+
 /// TimerKind::kState has run out: SYN-SENT's R2 or FIN-WAIT-2's patience.
 void on_state_timeout(Engine& e, Tcb& c);
 

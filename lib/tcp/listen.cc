@@ -96,10 +96,10 @@ void receive_in_time_wait(Engine& e, std::uint32_t record, std::uint32_t hash,
     e.time_wait.remove(record);
     return receive_unconnected(e, tuple, s);
   }
-  const bool repeated_fin = s.has(kFin) && s.seq + (s.length() - 1) == r.rcv_nxt - 1;
-  if (repeated_fin) e.time_wait.restart(record, e.now);
-  // A pure ACK in its place needs no answer; two ends in TIME-WAIT would answer each other for ever.
-  if (repeated_fin || s.length() > 0) send_time_wait_ack(e, r);
+  if (s.length() == 0) return;  // two ends in TIME-WAIT would answer each other's ACKs for ever
+  // The peer repeats its FIN, or text before it, since our ACK was lost: it needs as long again.
+  if (!s.has(kSyn) && s.seq.before(r.rcv_nxt)) e.time_wait.restart(record, e.now);
+  send_time_wait_ack(e, r);
 }
 
 }  // namespace tern::tcp

@@ -20,7 +20,7 @@ struct Reassembly::Piece {
 
 Reassembly::Outcome Reassembly::insert(ReceiveBuffers& buffers, const Frame& frame,
                                        std::span<std::byte> payload, SeqNum seq, SeqNum rcv_nxt) {
-  TERN_DASSERT(seq.at_or_after(rcv_nxt));
+  TERN_ASSERT(seq.at_or_after(rcv_nxt));
   if (nodes_ >= kMaxNodes) compact(buffers);
   const SeqNum end = seq + static_cast<std::uint32_t>(payload.size());
   Piece piece{.frame = frame};
@@ -40,7 +40,7 @@ Reassembly::Outcome Reassembly::insert(ReceiveBuffers& buffers, const Frame& fra
     const SeqNum hole_end = next == kNoIndex ? end : earlier_of(end, buffers[next].seq);
     piece.seq = at;
     piece.payload = payload.subspan(at - seq, hole_end - at);
-    const std::uint32_t placed = place(buffers, piece);
+    const std::uint32_t placed = place(buffers, piece, at == rcv_nxt);
     if (placed == 0) {
       if (outcome == Outcome::kDuplicate) outcome = Outcome::kNoBuffer;
       break;
@@ -54,14 +54,15 @@ Reassembly::Outcome Reassembly::insert(ReceiveBuffers& buffers, const Frame& fra
 
 /// Stores a prefix of the piece in one node behind piece.previous, and moves piece.previous there.
 /// Returns bytes stored. The frame goes into at most one node; other pieces are copied.
-std::uint32_t Reassembly::place(ReceiveBuffers& buffers, Piece& piece) {
+std::uint32_t Reassembly::place(ReceiveBuffers& buffers, Piece& piece, bool in_order) {
   const bool small = piece.payload.size() <= kSmallSegmentBytes;
   if (piece.previous != kNoIndex && small && buffers[piece.previous].end() == piece.seq) {
     const std::uint32_t taken = buffers.append(piece.previous, piece.payload);
     bytes_ += taken;
     if (taken > 0) return taken;
   }
-  if (nodes_ >= kMaxNodes || buffers.is_scarce()) return 0;
+  // What fills the first hole moves on at once, and is how memory becomes free.
+  if (!in_order && (nodes_ >= kMaxNodes || buffers.is_scarce())) return 0;
   const auto first_chunk =
       piece.payload.first(std::min<std::size_t>(piece.payload.size(), ReceiveBuffers::kChunkBytes));
   const bool may_keep = !piece.frame_kept && buffers.can_keep_frame();

@@ -24,7 +24,8 @@ class Reassembly {
 
   /// Takes the frame in every case. `payload` starts at `seq`, is trimmed to the window, and begins
   /// at or after rcv_nxt. Where it fills several holes, it is split. Under want of buffers a prefix
-  /// may be kept.
+  /// may be kept. While anything is held, a segment that begins at rcv_nxt belongs here too, and
+  /// take_ready() after it: pushed past here, it would win over earlier bytes.
   Outcome insert(ReceiveBuffers& buffers, const Frame& frame, std::span<std::byte> payload,
                  wire::SeqNum seq, wire::SeqNum rcv_nxt);
 
@@ -46,7 +47,7 @@ class Reassembly {
 
  private:
   struct Piece;
-  std::uint32_t place(ReceiveBuffers& buffers, Piece& piece);
+  std::uint32_t place(ReceiveBuffers& buffers, Piece& piece, bool in_order);
   void link_after(ReceiveBuffers& buffers, std::uint32_t previous, std::uint32_t node);
   void unlink_after(ReceiveBuffers& buffers, std::uint32_t previous);
   void compact(ReceiveBuffers& buffers);

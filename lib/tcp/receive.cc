@@ -86,6 +86,7 @@ bool check_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 bool check_repeated_syn(Engine& e, Tcb& c, wire::TcpSegment& s) {
   if (c.state != TcpState::kSynReceived || !s.has(kSyn) || s.has(kRst) || s.seq != c.irs) return true;
   if (!s.has(kAck)) {
+    if (!is_too_old(e, c, s)) update_ts_recent(e, c, s);  // else the echo would time the lost one
     c.set(flag::kSynPending);
     e.schedule_output(c);
     return false;
@@ -107,7 +108,7 @@ void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
   c.bytes_received += bytes;
   e.raise(c, event::kReadable);
   if (c.state == TcpState::kFinWait2)  // the peer still talks: no reason to give up on it
-    start_timer(e, c, TimerKind::kState, e.config.fin_wait_2_timeout);
+    start_fin_wait_2_timer(e, c);
 }
 
 void accept_in_order(Engine& e, Tcb& c, Arrival& a) {

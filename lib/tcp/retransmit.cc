@@ -2,7 +2,7 @@
 #include "tcp/retransmit.h"
 
 #include "tcp/close.h"
-#include "tcp/timers.h"
+#include "tcp/timestamp.h"
 
 namespace tern::tcp {
 namespace {
@@ -50,6 +50,7 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
   if (c.retransmits < 0xff) ++c.retransmits;
   if (has_given_up(e, c)) return give_up(e, c);
   c.rtt.back_off(e.config);
+  c.time_out_timestamp = timestamp_now(e, c);
   c.set(flag::kBackedOff);
   c.clear(flag::kTiming);
   e.schedule_output(c);

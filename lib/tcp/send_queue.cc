@@ -88,8 +88,12 @@ std::span<std::byte> SendQueue::reserve(SendChunkPool& pool, std::size_t bytes) 
   return {pool.data(tail_) + pool.header(tail_).length, std::min<std::size_t>(bytes, room)};
 }
 
-void SendQueue::commit(SendChunkPool& pool, std::size_t bytes) {
-  if (reserved_ == kNoIndex || bytes == 0) return cancel_reservation(pool);
+bool SendQueue::commit(SendChunkPool& pool, std::size_t bytes) {
+  if (reserved_ == kNoIndex) return false;
+  if (bytes == 0) {
+    cancel_reservation(pool);
+    return true;
+  }
   const std::uint32_t index = reserved_;
   const std::uint32_t length = static_cast<std::uint32_t>(bytes);
   reserved_ = kNoIndex;
@@ -97,25 +101,25 @@ void SendQueue::commit(SendChunkPool& pool, std::size_t bytes) {
     TERN_ASSERT(length <= tail_room(pool));
     pool.header(index).length += length;
     size_ += length;
-    return;
+    return true;
   }
   TERN_ASSERT(length <= SendChunkPool::capacity_of(index));
-  // Whoever reserves much and commits little must not pin a chunk for it each time: the bytes move
-  // to where append() would have put them.
-  const std::span<const std::byte> written{pool.data(index), length};
-  if (length <= tail_room(pool)) {
-    fill_tail(pool, written);
-    return pool.release(index);
+  settle(pool, index, length);
+  return true;
+}
+
+/// Links a reserved chunk. Whoever reserves much and commits little must not pin a chunk for it
+/// each time: then the bytes move to where append() would have put them.
+void SendQueue::settle(SendChunkPool& pool, std::uint32_t index, std::uint32_t length) {
+  const bool fits_tail = length <= tail_room(pool);
+  if (!fits_tail) {
+    const bool wasteful = SendChunkPool::is_large(index) && length <= SendChunkPool::kSmallCapacity;
+    const std::uint32_t small = wasteful ? pool.acquire_small() : kNoIndex;
+    if (small == kNoIndex) return link(pool, index, length);
+    link(pool, small, 0);
   }
-  if (SendChunkPool::is_large(index) && length <= SendChunkPool::kSmallCapacity) {
-    const std::uint32_t small = pool.acquire_small();
-    if (small != kNoIndex) {
-      link(pool, small, 0);
-      fill_tail(pool, written);
-      return pool.release(index);
-    }
-  }
-  link(pool, index, length);
+  fill_tail(pool, {pool.data(index), length});
+  pool.release(index);
 }
 
 void SendQueue::cancel_reservation(SendChunkPool& pool) {

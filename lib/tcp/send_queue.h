@@ -104,8 +104,9 @@ class SendQueue {
   /// append(), cancel_reservation() or clear() ends it.
   std::span<std::byte> reserve(SendChunkPool& pool, std::size_t bytes);
 
-  /// Makes the first `bytes` of the reservation part of the queue; 0 gives it back.
-  void commit(SendChunkPool& pool, std::size_t bytes);
+  /// Makes the first `bytes` of the reservation part of the queue; 0 gives it back. False: there is
+  /// no reservation, and nothing was queued.
+  bool commit(SendChunkPool& pool, std::size_t bytes);
 
   /// Gives an uncommitted reservation's memory back. A connection without one: nothing happens.
   void cancel_reservation(SendChunkPool& pool);
@@ -125,6 +126,7 @@ class SendQueue {
 
   std::uint32_t tail_room(const SendChunkPool& pool) const;
   std::size_t fill_tail(SendChunkPool& pool, std::span<const std::byte> bytes);
+  void settle(SendChunkPool& pool, std::uint32_t index, std::uint32_t length);
   void link(SendChunkPool& pool, std::uint32_t index, std::uint32_t length);
   std::uint32_t find(const SendChunkPool& pool, std::uint32_t position) const;
 

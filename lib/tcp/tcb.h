@@ -134,6 +134,7 @@ struct alignas(64) Tcb {
   Instant last_challenge;      // last limited ACK (RFC 5961, and out-of-window segments)
   Instant last_sent;           // last data sent, for the idle restart (RFC 5681 4.1)
   std::uint32_t ts_offset;     // of our timestamps
+  std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
   std::uint32_t generation;
   std::uint32_t listener;      // kNoIndex for an active open
   IndexLinks ready_links, output_links;

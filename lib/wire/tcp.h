@@ -138,7 +138,7 @@ struct TcpSegment {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   SeqNum seq{};
-  SeqNum ack;                // meaningful if flags & kAck
+  SeqNum ack{};              // meaningful if flags & kAck
   std::uint16_t window = 0;  // as on the wire, unscaled
   std::uint16_t urgent = 0;
   std::uint8_t flags = 0;  // tcp_flag bits

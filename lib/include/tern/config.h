@@ -25,7 +25,8 @@ struct TcpConfig {
   Duration connect_timeout = 180s;       ///< R2 of an active open's SYN (RFC 9293 MUST-23: >= 3 min)
   unsigned max_syn_ack_retransmits = 5;  ///< then a half-open connection expires (63 s at 1 s initial RTO)
   unsigned max_persist_probes = 15;      ///< unanswered zero-window probes before giving up
-  Duration fin_wait_2_timeout = 60s;
+  Duration fin_wait_2_timeout = 60s;     ///< the peer's silence in FIN-WAIT-2 after Connection::close()
+  Duration half_close_timeout = 10min;   ///< the same after shutdown_send(), while the application still reads
   Duration delayed_ack = 40ms;           ///< RFC 9293 MUST-40: < 0.5 s
   std::uint32_t receive_buffer = 256 * 1024;  ///< bytes; the largest window offered
   std::uint32_t send_buffer = 256 * 1024;     ///< bytes a connection may have queued and unacknowledged

@@ -17,13 +17,13 @@
 namespace tern {
 
 struct ListenOptions {
-  IpAddress address;           ///< unspecified = any of the stack's own
+  IpAddress address{};         ///< unspecified = any of the stack's own
   std::uint16_t port = 0;      ///< 1..65535
   std::uint32_t backlog = 0;   ///< half-open connections; 0 = StackConfig::max_half_open
 };
 
 struct ConnectOptions {
-  Endpoint remote;
+  Endpoint remote{};
   std::uint16_t local_port = 0;  ///< 0 = drawn (RFC 6056 algorithm 4)
 };
 

@@ -30,7 +30,7 @@ inline constexpr std::uint32_t kGateway = ip(254);
 inline constexpr std::uint32_t kFar = Ipv4Address(192, 0, 2, 1).value();
 
 inline void append(Bytes& out, const MacAddress& mac) {
-  out.insert(out.end(), mac.octets.begin(), mac.octets.end());
+  for (std::uint8_t octet : mac.octets) out.push_back(octet);
 }
 inline void append(Bytes& out, std::uint32_t address) {
   for (int shift = 24; shift >= 0; shift -= 8)
