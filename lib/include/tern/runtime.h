@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/address.h"
+#include "tern/config.h"
+#include "tern/stack.h"
+#include "tern/time.h"
+
+namespace tern {
+
+/// What a worker does when there is nothing to do.
+enum class IdleStrategy : std::uint8_t {
+  kAuto,   ///< kSleep where the kernel is the device's other end (tap, packet socket), else kBusy
+  kBusy,   ///< polls on: the shortest latency, a whole core
+  kSleep,  ///< naps of up to a millisecond after a while without work
+};
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+
+/// A program with a stack on a DPDK device. The defaults need neither hardware nor hugepages: a tap
+/// device named `tap_name` appears, whose other end is this host's kernel.
+struct RuntimeConfig {
+  std::string program = "tern";
+  /// DPDK's own arguments, e.g. {"-l", "1", "-a", "0000:00:05.0"}. What they leave open is filled
+  /// in: memory (hugepages if enough are free, else ordinary memory), the device (the tap), the
+  /// cores.
+  std::vector<std::string> eal_arguments = {};
+  std::string tap_name = "tern0";  ///< at most 15 characters, and not that of an existing interface
+  std::string device = {};         ///< DPDK's name of the device to use; empty = the first one
+  std::optional<MacAddress> mac = {};  ///< ours; by default derived from the device
+  std::uint16_t mtu = 1500;
+  /// Frames whose checksum "was not computed" come from a trusted neighbour on a virtual wire.
+  bool trust_missing_checksum = false;
+  /// The address is needed. A secret of zeros (the default) is replaced by random bits.
+  StackConfig stack;
+  IdleStrategy idle = IdleStrategy::kAuto;
+  Duration linger = std::chrono::seconds(5);  ///< how long a drain waits for connections to end
+  std::string capture_path = {};              ///< writes every frame to this pcapng file
+  bool handle_signals = true;                 ///< SIGINT and SIGTERM stop run()
+  /// Takes log lines; may be called from DPDK's threads. Empty: nobody wants them.
+  std::function<void(LogLevel, std::string_view)> log = {};
+};
+
+/// Owns everything between the machine and a Stack: DPDK's EAL, the device, the buffers, the worker
+/// with its clock and loop, and the signals. A service that has its own loop and EAL uses Stack and
+/// a Port by itself instead. One at a time, and once per process, since DPDK's EAL is. Thread rule:
+/// one thread creates it, runs it and destroys it; only stop() may be called from others.
+class Runtime {
+ public:
+  /// Brings everything up. Errors are sentences for an operator, with the remedy: no permission, an
+  /// unknown device, a name in use, a configuration that memory does not hold (with the
+  /// arithmetic).
+  static absl::StatusOr<std::unique_ptr<Runtime>> create(RuntimeConfig config);
+
+  /// Tears everything down; connections that are left end without a word.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  /// The worker's stack: listen and connect here, before run() or in callbacks.
+  Stack& stack();
+
+  /// Polls until stop() or a signal. The first one drains: no new connections, FIN to those there
+  /// are, up to `linger` for them to end, then RST to the rest. The second one ends at once.
+  absl::Status run();
+
+  /// Like a signal: the first call drains, the second ends at once. Any thread, any time, also in a
+  /// signal handler.
+  void stop();
+
+  /// The device, its offload table (requested, supported, chosen) and the memory taken: several
+  /// lines, each ended, for the operator.
+  std::string describe() const;
+
+ private:
+  class Impl;
+  explicit Runtime(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tern

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "io/dpdk/device.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace tern::io {
+
+namespace {
+
+constexpr std::uint32_t kPoolCache =
+    256;  // mbufs kept by the worker's core, out of the shared ring
+constexpr std::uint32_t kStagedFrames =
+    1088;  // net::Egress: 1024 staged, 32 spare, a burst in flight
+constexpr std::uint32_t kEthernetOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + RTE_VLAN_HLEN;
+
+absl::Status device_error(std::string_view device, std::string_view what, int error) {
+  return absl::InternalError(absl::StrCat(absl::string_view(device.data(), device.size()), ": ",
+                                          absl::string_view(what.data(), what.size()), ": ",
+                                          std::strerror(error < 0 ? -error : error)));
+}
+
+bool starts_with_any(std::string_view driver, std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return driver.starts_with(name); });
+}
+
+// Drivers with no wire: what they say of a checksum is what the sender's software says.
+bool is_virtual(std::string_view driver) {
+  return starts_with_any(
+      driver, {"net_tap", "net_af_packet", "net_af_xdp", "net_virtio", "net_vhost", "net_memif",
+               "net_ring", "net_null", "net_pcap", "net_tun"});
+}
+
+std::string device_name(std::uint16_t port_id) {
+  std::array<char, RTE_ETH_NAME_MAX_LEN> text{};
+  return rte_eth_dev_get_name_by_port(port_id, text.data()) == 0 ? text.data() : "?";
+}
+
+// Receive buffers in steps of 1 KiB, which is the unit that many NICs count them in.
+std::uint32_t frame_capacity(const DeviceConfig& config) {
+  const std::uint32_t need =
+      std::max<std::uint32_t>(config.mtu, config.tso_bytes) + kEthernetOverhead;
+  return std::max<std::uint32_t>(2048, (need + 1023) / 1024 * 1024);
+}
+
+// mbuf_bytes() of one: the object's header, struct rte_mbuf and the data, as rte_mempool lays it
+// out.
+std::uint64_t bytes_per_mbuf(const DeviceConfig& config) {
+  rte_mempool_objsz size;
+  const std::uint32_t element = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + frame_capacity(config);
+  return rte_mempool_calc_obj_size(element, 0, &size);
+}
+
+// A tap's device address is the kernel's end of the wire. Ours must be another, or both ends would
+// have the same one; the kernel hands everything over, so no filter has to know it. Devices without
+// any address (net_ring) are given one likewise.
+MacAddress own_mac_address(std::uint16_t port_id, std::string_view driver) {
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(port_id, &address);
+  MacAddress mac;
+  std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), mac.octets.begin());
+  if (mac.is_zero()) return {{0x02, 0, 0, 0, static_cast<std::uint8_t>(port_id), 0x01}};
+  if (driver.starts_with("net_tap")) {
+    mac.octets[0] |= 0x02;  // locally administered
+    mac.octets[5] ^= 0x01;
+  }
+  return mac;
+}
+
+}  // namespace
+
+std::uint32_t mbufs_per_queue(const DeviceConfig& config) {
+  // rte_mempool lets a core's cache keep half as much again as its size.
+  return config.rx_descriptors + config.tx_descriptors + config.held_frames + kStagedFrames +
+         kPoolCache * 3 / 2;
+}
+
+std::uint64_t mbuf_bytes(const DeviceConfig& config) {
+  return std::uint64_t{config.queues} * mbufs_per_queue(config) * bytes_per_mbuf(config);
+}
+
+absl::StatusOr<std::uint16_t> find_device(std::string_view name) {
+  if (name.empty()) {
+    const std::uint64_t first = rte_eth_find_next_owned_by(0, RTE_ETH_DEV_NO_OWNER);
+    if (first < RTE_MAX_ETHPORTS) return static_cast<std::uint16_t>(first);
+    return absl::NotFoundError(
+        "no DPDK device: name one with --vdev=..., or bind a NIC with 'dpdk-devbind.py -b vfio-pci "
+        "ADDRESS' and name it with -a ADDRESS");
+  }
+  std::uint16_t port_id = 0;
+  if (rte_eth_dev_get_port_by_name(std::string(name).c_str(), &port_id) == 0) return port_id;
+  std::string known;
+  for (std::uint64_t id = rte_eth_find_next_owned_by(0, RTE_ETH_DEV_NO_OWNER);
+       id < RTE_MAX_ETHPORTS;
+       id = rte_eth_find_next_owned_by(static_cast<std::uint16_t>(id + 1), RTE_ETH_DEV_NO_OWNER))
+    absl::StrAppend(&known, " ", device_name(static_cast<std::uint16_t>(id)));
+  return absl::NotFoundError(absl::StrCat("no DPDK device is named '", std::string(name),
+                                          "'; there are:", known.empty() ? " none" : known));
+}
+
+absl::StatusOr<std::unique_ptr<Device>> Device::open(std::uint16_t port_id,
+                                                     const DeviceConfig& config) {
+  if (rte_eth_dev_is_valid_port(port_id) == 0)
+    return absl::NotFoundError(absl::StrCat("no DPDK port ", port_id));
+  std::unique_ptr<Device> device(new Device(port_id, config));
+  if (absl::Status status = device->configure(); !status.ok()) return status;
+  if (absl::Status status = device->create_pools(); !status.ok()) return status;
+  if (absl::Status status = device->set_up_queues(); !status.ok()) return status;
+  if (absl::Status status = device->set_up_address(); !status.ok()) return status;
+  device->fill_in_info();
+  return device;
+}
+
+Device::Device(std::uint16_t port_id, const DeviceConfig& config)
+    : port_id_(port_id), config_(config), name_(device_name(port_id)) {}
+
+Device::~Device() {
+  stop();
+  if (is_configured_) rte_eth_dev_close(port_id_);
+  for (rte_mempool* pool : pools_) rte_mempool_free(pool);
+}
+
+absl::Status Device::start() {
+  const int error = rte_eth_dev_start(port_id_);
+  if (error != 0) return device_error(name_, "the device does not start", error);
+  is_started_ = true;
+  return absl::OkStatus();
+}
+
+void Device::stop() {
+  if (is_started_) rte_eth_dev_stop(port_id_);
+  is_started_ = false;
+}
+
+bool Device::link_up() const {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+std::uint64_t Device::trusted_rx_flags() const {
+  constexpr std::uint64_t kVerdicts = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  return is_virtual(driver_) && !config_.trust_missing_checksum ? ~kVerdicts : ~std::uint64_t{0};
+}
+
+bool Device::is_kernel_backed() const {
+  return starts_with_any(driver_,
+                         {"net_tap", "net_af_packet", "net_af_xdp", "net_tun", "net_pcap"});
+}
+
+absl::Status Device::configure() {
+  rte_eth_dev_info info{};
+  if (const int error = rte_eth_dev_info_get(port_id_, &info); error != 0)
+    return device_error(name_, "the device does not say what it can", error);
+  driver_ = info.driver_name;
+  if (config_.queues > std::min(info.max_rx_queues, info.max_tx_queues))
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s has %u queue pairs, but %u are needed: use fewer workers", name_,
+                        std::min(info.max_rx_queues, info.max_tx_queues), config_.queues));
+  choose_offloads();
+
+  rte_eth_conf conf{};
+  conf.rxmode.mtu = config_.mtu;
+  conf.rxmode.offloads = rx_offloads_;
+  conf.txmode.offloads = tx_offloads_;
+  if (rss_types_ != 0) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = rss_types_;
+  }
+  const int error = rte_eth_dev_configure(port_id_, config_.queues, config_.queues, &conf);
+  if (error == -EBUSY)
+    return absl::UnavailableError(name_ + " is in use in this process: stop it first");
+  if (error != 0) return device_error(name_, "the device refuses its configuration", error);
+  is_configured_ = true;
+  rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &config_.rx_descriptors, &config_.tx_descriptors);
+  return absl::OkStatus();
+}
+
+void Device::choose_offloads() {
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(port_id_, &info);
+  const auto ask = [this](std::string_view name, bool requested, std::uint64_t capabilities,
+                          std::uint64_t bit, std::uint64_t& chosen, std::string_view remark) {
+    const bool supported = (capabilities & bit) == bit;
+    if (requested && supported) chosen |= bit;
+    offloads_.push_back({name, requested, supported, requested && supported,
+                         requested && supported ? std::string_view() : remark});
+  };
+  const bool rx_checksum =
+      config_.rx_checksum && (!is_virtual(driver_) || config_.trust_missing_checksum);
+  const std::string_view verified = config_.rx_checksum && !rx_checksum
+                                        ? "virtual wire, not trusted: verified in software"
+                                        : "verified in software";
+  ask("rx IPv4 checksum", rx_checksum, info.rx_offload_capa, RTE_ETH_RX_OFFLOAD_IPV4_CKSUM,
+      rx_offloads_, verified);
+  ask("rx TCP checksum", rx_checksum, info.rx_offload_capa, RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
+      rx_offloads_, verified);
+  ask("tx IPv4 checksum", config_.tx_checksum, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM,
+      tx_offloads_, "computed in software");
+  ask("tx TCP checksum", config_.tx_checksum, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_TCP_CKSUM,
+      tx_offloads_, "computed in software");
+  // A segment to be cut must lie in one frame: it is asked for where frames are made large enough.
+  ask("TCP segmentation", config_.tso_bytes > config_.mtu, info.tx_offload_capa,
+      RTE_ETH_TX_OFFLOAD_TCP_TSO, tx_offloads_, "one frame, one segment");
+  ask("tx fast free", true, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, tx_offloads_,
+      "the driver frees one by one");
+  ask("RSS", config_.queues > 1, info.flow_type_rss_offloads, RTE_ETH_RSS_NONFRAG_IPV4_TCP,
+      rss_types_, config_.queues > 1 ? "the device spreads flows its own way" : "one queue");
+}
+
+absl::Status Device::create_pools() {
+  const std::uint32_t count = mbufs_per_queue(config_);
+  const auto data_room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + frame_capacity(config_));
+  const int socket = rte_eth_dev_socket_id(port_id_);
+  for (std::uint16_t queue = 0; queue < config_.queues; ++queue) {
+    const std::string name = absl::StrFormat("tern_p%u_q%u", port_id_, queue);
+    rte_mempool* pool =
+        rte_pktmbuf_pool_create(name.c_str(), count, kPoolCache, 0, data_room, socket);
+    if (pool == nullptr)
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("no memory for %u packet buffers x %u bytes = %u MiB (%s): lower the "
+                          "number of connections, raise -m, "
+                          "or reserve more hugepages",
+                          count, bytes_per_mbuf(config_), count * bytes_per_mbuf(config_) >> 20,
+                          rte_strerror(rte_errno)));
+    pools_.push_back(pool);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Device::set_up_queues() {
+  const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(port_id_));
+  for (std::uint16_t queue = 0; queue < config_.queues; ++queue) {
+    int error = rte_eth_rx_queue_setup(port_id_, queue, config_.rx_descriptors, socket, nullptr,
+                                       pools_[queue]);
+    if (error != 0) return device_error(name_, "no receive queue", error);
+    error = rte_eth_tx_queue_setup(port_id_, queue, config_.tx_descriptors, socket, nullptr);
+    if (error != 0) return device_error(name_, "no transmit queue", error);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Device::set_up_address() {
+  info_.mac = config_.mac.value_or(own_mac_address(port_id_, driver_));
+  if (!config_.mac.has_value()) return absl::OkStatus();
+  rte_ether_addr address{};
+  std::copy(info_.mac.octets.begin(), info_.mac.octets.end(), std::begin(address.addr_bytes));
+  // A tap would give the address to the kernel's end.
+  if (!driver_.starts_with("net_tap") && rte_eth_dev_default_mac_addr_set(port_id_, &address) == 0)
+    return absl::OkStatus();
+  // The filter cannot be told, so everything is let in, and parsing drops what is not for us.
+  const int error = rte_eth_promiscuous_enable(port_id_);
+  if (error != 0 && error != -ENOTSUP)
+    return device_error(name_, "neither MAC filter nor promiscuous mode", error);
+  return absl::OkStatus();
+}
+
+void Device::fill_in_info() {
+  info_.mtu = config_.mtu;
+  info_.frame_capacity = frame_capacity(config_);
+  info_.rx_frames = config_.held_frames;
+  info_.tx_frames = config_.tx_descriptors + kStagedFrames;
+  info_.tx_ip_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+  info_.tx_tcp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+  info_.tx_tso = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  info_.trust_missing_checksum = config_.trust_missing_checksum;
+}
+
+std::string Device::describe() const {
+  const auto yes = [](bool value) { return value ? "yes" : "no"; };
+  std::string text = absl::StrFormat(
+      "%s (%s): MAC %s, MTU %u, %u queue pair(s) of %u + %u descriptors, %u buffers of %u bytes\n",
+      name_, driver_, to_string(info_.mac), info_.mtu, config_.queues, config_.rx_descriptors,
+      config_.tx_descriptors, mbufs_per_queue(config_) * config_.queues, info_.frame_capacity);
+  text += absl::StrFormat("%-18s %-10s %-10s %s\n", "offload", "requested", "supported", "chosen");
+  for (const Offload& offload : offloads_) {
+    std::string line = absl::StrFormat("%-18s %-10s %-10s %-7s %s", std::string(offload.name),
+                                       yes(offload.requested), yes(offload.supported),
+                                       yes(offload.chosen), std::string(offload.remark));
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace tern::io

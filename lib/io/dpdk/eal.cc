@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "io/dpdk/eal.h"
+
+#include <absl/strings/str_cat.h>
+#include <net/if.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "io/dpdk/output_capture.h"
+
+namespace tern::io {
+
+namespace {
+
+constexpr std::uint64_t kMebibyte = 1 << 20;
+// What EAL takes for itself before the first pool: services, memzones, the heap's own overhead.
+constexpr std::uint64_t kEalOwnBytes = 32 * kMebibyte;
+
+using Arguments = std::vector<std::string>;
+
+// "--vdev=x" and "--vdev x", "-l1" and "-l 1": all are the option.
+bool is_option(std::string_view argument, std::string_view option) {
+  if (!argument.starts_with(option)) return false;
+  const bool is_short = option.size() == 2;
+  return is_short || argument.size() == option.size() || argument[option.size()] == '=';
+}
+
+bool has_any(const Arguments& arguments, std::initializer_list<std::string_view> options) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
+    return std::any_of(options.begin(), options.end(),
+                       [&](std::string_view option) { return is_option(argument, option); });
+  });
+}
+
+void add_memory(const EalConfig& config, std::uint64_t hugepage_bytes, Arguments& line) {
+  if (has_any(config.arguments, {"--no-huge", "--in-memory", "--huge-dir", "--huge-unlink",
+                                 "--legacy-mem", "--socket-mem"}))
+    return;
+  const std::uint64_t need = config.memory_bytes + kEalOwnBytes;
+  if (hugepage_bytes >= need) {
+    line.push_back("--in-memory");
+    return;
+  }
+  line.push_back("--no-huge");
+  if (!has_any(config.arguments, {"--no-shconf"})) line.push_back("--no-shconf");
+  if (!has_any(config.arguments, {"-m"})) {
+    line.push_back("-m");
+    line.push_back(std::to_string((need + kMebibyte - 1) / kMebibyte));
+  }
+}
+
+void add_devices(const EalConfig& config, Arguments& line) {
+  if (has_any(config.arguments, {"-a", "--allow", "-b", "--block"})) return;
+  if (!has_any(config.arguments, {"--no-pci"})) line.push_back("--no-pci");
+  if (!config.vdev.empty() && !has_any(config.arguments, {"--vdev"}))
+    line.push_back("--vdev=" + config.vdev);
+}
+
+// "0@(0,1)": lcore 0 floats over the CPUs that the process may use, as a thread of any program
+// does.
+void add_cores(const EalConfig& config, Arguments& line) {
+  if (has_any(config.arguments, {"-l", "-c", "-s", "-S", "--lcores", "--main-lcore"})) return;
+  cpu_set_t cpus;
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;
+  std::string list;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &cpus)) absl::StrAppend(&list, list.empty() ? "" : ",", cpu);
+  line.push_back("--lcores=0@(" + list + ")");
+}
+
+std::string own_file_prefix() { return "tern-" + std::to_string(::getpid()); }
+
+// The vdev descriptions of a command line, e.g. "net_tap0,iface=tern0".
+Arguments vdevs_of(const Arguments& line) {
+  constexpr std::string_view kOption = "--vdev";
+  Arguments found;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == kOption && i + 1 < line.size())
+      found.push_back(line[i + 1]);
+    else if (line[i].starts_with("--vdev="))
+      found.push_back(line[i].substr(kOption.size() + 1));
+  }
+  return found;
+}
+
+// A second process that opens the same tap would be given a share of its packets, without a word:
+// the driver opens every tap for several queues. So a name that exists is refused beforehand.
+absl::Status check_tap_names(const Arguments& line) {
+  for (const std::string& vdev : vdevs_of(line)) {
+    constexpr std::string_view kKey = "iface=";
+    const std::size_t at = vdev.find(kKey);
+    if (!vdev.starts_with("net_tap") || at == std::string::npos ||
+        vdev.find("persist") != std::string::npos)
+      continue;
+    const std::size_t begin = at + kKey.size();
+    const std::string name = vdev.substr(begin, vdev.find(',', begin) - begin);
+    if (name.size() >= IFNAMSIZ)
+      return absl::InvalidArgumentError("tap name '" + name +
+                                        "' is too long: use at most 15 characters");
+    if (::if_nametoindex(name.c_str()) != 0)
+      return absl::AlreadyExistsError(
+          "tap name '" + name + "' is in use: stop the program that owns it, " +
+          "remove it with 'ip link delete " + name + "', or choose another name");
+  }
+  return absl::OkStatus();
+}
+
+int call_rte_eal_init(const EalConfig& config, const Arguments& arguments) {
+  Arguments line;
+  line.push_back(config.program);
+  line.insert(line.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& argument : line) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  return rte_eal_init(static_cast<int>(line.size()), argv.data());
+}
+
+void remove_directory(const std::string& directory) {
+  std::error_code ignored;
+  if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
+}
+
+std::uint64_t read_number(const std::filesystem::path& file) {
+  std::uint64_t value = 0;
+  std::ifstream(file) >> value;
+  return value;
+}
+
+}  // namespace
+
+std::uint64_t free_hugepage_bytes(const std::string& root) {
+  constexpr std::string_view kPrefix = "hugepages-";  // hugepages-2048kB
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix)) continue;
+    const std::uint64_t page_kib = std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10);
+    bytes += page_kib * 1024 * read_number(entry.path() / "free_hugepages");
+  }
+  return bytes;
+}
+
+std::vector<std::string> complete_eal_arguments(const EalConfig& config,
+                                                std::uint64_t hugepage_bytes) {
+  Arguments line;
+  add_memory(config, hugepage_bytes, line);
+  add_devices(config, line);
+  add_cores(config, line);
+  if (!has_any(config.arguments, {"--file-prefix"}))
+    line.push_back("--file-prefix=" + own_file_prefix());
+  // The given ones last: one that lacks its value must not take ours for it.
+  line.insert(line.end(), config.arguments.begin(), config.arguments.end());
+  return line;
+}
+
+absl::StatusOr<std::unique_ptr<Eal>> Eal::start(const EalConfig& config, LogSink sink) {
+  static std::atomic<bool> started = false;
+  std::vector<std::string> arguments = complete_eal_arguments(config, free_hugepage_bytes());
+  if (absl::Status names = check_tap_names(arguments); !names.ok()) return names;
+  if (started.exchange(true))
+    return absl::FailedPreconditionError(
+        "DPDK's EAL has been started in this process before; it can be once");
+
+  std::unique_ptr<Eal> eal(
+      new Eal(config, std::move(arguments), std::make_unique<LogStream>(std::move(sink))));
+  OutputCapture capture;
+  const int used = call_rte_eal_init(config, eal->arguments_);
+  const int error = used < 0 ? rte_errno : 0;
+  const std::string output = eal->recent_log() + capture.finish();
+  eal->is_up_ = used >= 0;
+  if (has_any(eal->arguments_, {"--file-prefix=" + own_file_prefix()}))
+    eal->runtime_directory_ = rte_eal_get_runtime_dir();
+  // A virtual device that fails does not fail rte_eal_init.
+  const bool failed =
+      used < 0 || output.find("vdev_probe(): failed to initialize") != std::string::npos;
+  eal->log_->release(failed ? RTE_LOG_DEBUG : 0);
+  if (failed) return explain_eal_failure(config, output, error);
+  return eal;
+}
+
+Eal::Eal(EalConfig config, std::vector<std::string> arguments, std::unique_ptr<LogStream> log)
+    : config_(std::move(config)), arguments_(std::move(arguments)), log_(std::move(log)) {}
+
+Eal::~Eal() {
+  if (is_up_) rte_eal_cleanup();
+  remove_directory(runtime_directory_);
+}
+
+}  // namespace tern::io

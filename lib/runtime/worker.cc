@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "runtime/worker.h"
+
+#include <sys/prctl.h>
+
+#include <ctime>
+#include <utility>
+
+namespace tern::runtime {
+
+namespace {
+
+// The last ACKs and RSTs are on their way out for so long at most, e.g. if the link is down.
+constexpr Duration kFlushLimit = std::chrono::milliseconds(100);
+// The kernel may wake a napping thread this much late; its default, 50 us, is a nap of its own.
+constexpr unsigned long kTimerSlackNs = 1000;
+
+// Ends early when a signal arrives; net_tap sends one for each packet.
+void nap(Duration duration) {
+  const auto ns = duration.count();
+  const std::timespec time{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+  ::nanosleep(&time, nullptr);
+}
+
+bool nobody_is_left(const StackUsage& usage) { return usage.connections == 0; }
+bool nothing_waits(const StackUsage& usage) {
+  return usage.connections == 0 && usage.staged_frames == 0;
+}
+
+}  // namespace
+
+Worker::Worker(std::unique_ptr<Stack> stack, std::unique_ptr<TscClock> clock, WorkerConfig config)
+    : clock_(std::move(clock)),
+      stack_(std::move(stack)),
+      config_(std::move(config)),
+      idle_(config_.may_nap) {}
+
+DrainResult Worker::run(const StopRequests& stop) {
+  if (config_.may_nap) ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
+  while (!stop.drain()) turn();
+
+  DrainResult result;
+  stack_->drain();
+  if (!turn_until(nobody_is_left, config_.linger, stop) && !stop.at_once()) {
+    result.reset = stack_->usage().connections;
+    stack_->abort_all();
+  }
+  turn_until(nothing_waits, kFlushLimit, stop);
+  result.abandoned = stack_->usage().connections;
+  result.reset -= result.abandoned < result.reset ? result.abandoned : result.reset;
+  return result;
+}
+
+void Worker::turn() {
+  const Instant now = clock_->now();
+  const std::size_t work = stack_->poll(now);
+  const IdleWatch::Verdict verdict = idle_.after_poll(work, now, stack_->next_deadline());
+  if (verdict.became_idle && config_.housekeeping) config_.housekeeping();
+  if (verdict.nap > Duration::zero()) nap(verdict.nap);
+}
+
+// At least one turn, so that what was just asked for happens. False: the limit or a second request
+// came first.
+bool Worker::turn_until(bool (*done)(const StackUsage&), Duration limit, const StopRequests& stop) {
+  const Instant end = clock_->now() + limit;
+  do {
+    if (stop.at_once()) return false;
+    turn();
+    if (done(stack_->usage())) return true;
+  } while (clock_->now() < end);
+  return false;
+}
+
+}  // namespace tern::runtime

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "runtime/idle_watch.h"
+#include "runtime/stop_requests.h"
+#include "runtime/tsc_clock.h"
+#include "tern/stack.h"
+
+namespace tern::runtime {
+
+struct WorkerConfig {
+  bool may_nap = false;
+  Duration linger{};                        ///< of a drain
+  std::function<void()> housekeeping = {};  ///< once in every idle period, e.g. to flush a capture
+};
+
+/// How a worker's run ended.
+struct DrainResult {
+  std::uint32_t reset = 0;  ///< connections that were given a RST when the linger time was over
+  std::uint32_t abandoned =
+      0;  ///< connections left without a word: a second request, or no way out
+};
+
+/// One core's loop over its own stack and clock. Workers share nothing but the requests to stop.
+/// Thread: whoever calls run(); nobody else may touch the stack meanwhile.
+class Worker {
+ public:
+  Worker(std::unique_ptr<Stack> stack, std::unique_ptr<TscClock> clock, WorkerConfig config);
+
+  Stack& stack() { return *stack_; }
+
+  /// Polls until a stop is requested, then drains.
+  DrainResult run(const StopRequests& stop);
+
+ private:
+  void turn();
+  bool turn_until(bool (*done)(const StackUsage&), Duration limit, const StopRequests& stop);
+
+  std::unique_ptr<TscClock> clock_;
+  std::unique_ptr<Stack> stack_;
+  WorkerConfig config_;
+  IdleWatch idle_;
+};
+
+}  // namespace tern::runtime
