@@ -70,6 +70,10 @@ def wait_until(condition, what, timeout_s=10.0, step_s=0.01):
         time.sleep(step_s)
 
 
+class Skip(Exception):
+    """Raised by a case that does not apply; says why."""
+
+
 class Rig:
     """A server and the wire to it. Made afresh for each case, in the case's own namespace."""
 
@@ -157,7 +161,7 @@ class Rig:
         try:
             status = self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"the server did not end within {STOP_TIMEOUT_S} s of SIGTERM:\n{self.output()}") from None
+            raise AssertionError(f"the server did not end within {STOP_TIMEOUT_S} s of SIGTERM:\n{self.output()[-4000:]}") from None
         assert status == 0, f"the server ended with status {status}:\n{self.output()[-4000:]}"
         if not self.is_tern:
             return {}
@@ -202,7 +206,8 @@ class Rig:
 
 # --- the runner ---
 
-Outcome = collections.namedtuple("Outcome", "passed text seconds")
+PASSED, FAILED, SKIPPED = 0, 1, 77
+Outcome = collections.namedtuple("Outcome", "status text seconds")
 
 
 def run_case(case, options):
@@ -220,7 +225,8 @@ def run_case(case, options):
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         text += f"the case died of signal {os.WTERMSIG(status)}, after {time.monotonic() - begin:.0f} s"
-    return Outcome(status == 0, text, time.monotonic() - begin)
+        return Outcome(FAILED, text, time.monotonic() - begin)
+    return Outcome(os.WEXITSTATUS(status), text, time.monotonic() - begin)
 
 
 def case_process(case, options, report):
@@ -230,22 +236,34 @@ def case_process(case, options, report):
     with tempfile.TemporaryDirectory(prefix="tern-interop-") as directory:
         unshare_network()
         pathlib.Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")  # no router solicitations
+        # Twenty thousand connections leave as many ports in TIME-WAIT.
+        pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("1024 65535")
         ip("link", "set", "lo", "up")
         rig = Rig(options, directory)
         try:
             case(rig)
             os.write(report, "\n".join(rig.notes).encode())
-            return 0
+            return PASSED
+        except Skip as skip:
+            os.write(report, str(skip).encode())
+            return SKIPPED
         except BaseException:
-            text = traceback.format_exc()
-            if rig.log.exists():
-                text += "the server's last words:\n" + "\n".join(rig.output().splitlines()[-20:])
-            os.write(report, text.encode())
-            return 1
+            os.write(report, describe_failure(rig).encode())
+            return FAILED
         finally:
             if rig.process and rig.process.poll() is None:
                 rig.process.kill()
                 rig.process.wait()
+
+
+def describe_failure(rig):
+    """The present exception, where in the test it came from, and what the server said last."""
+    kind, error, trace = sys.exc_info()
+    lines = [f"{kind.__name__}: {error}"]
+    lines += [f"  at {pathlib.Path(f.filename).name}:{f.lineno} in {f.name}: {f.line}" for f in traceback.extract_tb(trace)[1:]]
+    if rig.log.exists():
+        lines += ["the server's last words:"] + ["  " + line for line in rig.output().splitlines()[-20:]]
+    return "\n".join(lines)
 
 
 def reason_to_skip(options):
@@ -270,6 +288,17 @@ def parse_options(cases):
     return parser.parse_args()
 
 
+def print_outcome(number, name, outcome):
+    """One case in TAP: its verdict, and as a comment its time and what it has to say."""
+    if outcome.status == SKIPPED:
+        print(f"ok {number} - {name} # SKIP {outcome.text}", flush=True)
+        return
+    print(f"{'ok' if outcome.status == PASSED else 'not ok'} {number} - {name}")
+    for line in [f"{outcome.seconds:.1f} s", *outcome.text.splitlines()]:
+        print(f"# {line}")
+    sys.stdout.flush()
+
+
 def main(cases):
     """Runs the cases and speaks TAP about them."""
     options = parse_options(cases)
@@ -281,12 +310,9 @@ def main(cases):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     print(f"1..{len(cases)}", flush=True)
-    all_passed = True
+    failures = 0
     for number, case in enumerate(cases, 1):
         outcome = run_case(case, options)
-        all_passed &= outcome.passed
-        print(f"{'ok' if outcome.passed else 'not ok'} {number} - {case.__name__}")
-        for line in [f"{outcome.seconds:.1f} s", *outcome.text.splitlines()]:
-            print(f"# {line}")
-        sys.stdout.flush()
-    sys.exit(0 if all_passed else 1)
+        failures += outcome.status not in (PASSED, SKIPPED)
+        print_outcome(number, case.__name__, outcome)
+    sys.exit(1 if failures else 0)

@@ -33,6 +33,7 @@ class UpperServer:
         self.options = options
         self.selector = selectors.DefaultSelector()
         self.peers = set()
+        self.stopping = False
         self.deadline = None  # when draining ends
         self.listener = socket.create_server(("0.0.0.0", options.port), backlog=4096)
         self.listener.setblocking(False)
@@ -43,16 +44,25 @@ class UpperServer:
         if always or not self.options.quiet:
             print(text, flush=True)
 
-    def drain(self, *_):
-        """SIGTERM: no new connections, FIN to the present ones; the second time, the end."""
-        if self.deadline is not None:
+    def stop(self, *_):
+        """The handler of SIGTERM: drain; the second time, the end."""
+        if self.stopping:
             os._exit(1)
+        self.stopping = True
+
+    def drain(self):
+        """No new connections, FIN to the present ones."""
         self.deadline = time.monotonic() + self.options.linger
         self.selector.unregister(self.listener)
         self.listener.close()
         for peer in list(self.peers):
-            peer.shut = True
-            peer.socket.shutdown(socket.SHUT_WR)
+            if not peer.unsent:
+                self.shut(peer)
+
+    @staticmethod
+    def shut(peer):
+        peer.shut = True
+        peer.socket.shutdown(socket.SHUT_WR)
 
     def run(self):
         while self.deadline is None or (self.peers and time.monotonic() < self.deadline):
@@ -61,6 +71,8 @@ class UpperServer:
                     self.accept()
                 else:
                     self.serve(key.data, events)
+            if self.stopping and self.deadline is None:
+                self.drain()
         for peer in list(self.peers):
             peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.end(peer)
@@ -81,6 +93,8 @@ class UpperServer:
                 peer.unsent += data.upper() if not peer.shut else b""
             if peer.unsent:
                 peer.unsent = peer.unsent[peer.socket.send(peer.unsent):]
+            if self.deadline is not None and not peer.unsent and not peer.shut:
+                self.shut(peer)
         except BlockingIOError:
             pass
         except OSError:
@@ -104,7 +118,9 @@ def make_wire(options):
     interop.unshare_network()
     subprocess.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", options.tap, "netns", str(os.getppid())],
                    check=True)
-    # Two steps, since the address belongs to this end and the link state to both.
+    # Else a packet socket at the other end sees checksums that were left to a device.
+    subprocess.run(["ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", "gro", "off"], check=True,
+                   capture_output=True)
     subprocess.run(["ip", "address", "add", options.ip, "dev", "eth0"], check=True)
     subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
     if options.gateway:
@@ -135,8 +151,8 @@ def main():
     make_wire(options)
     capture = start_capture(options.capture) if options.capture else None
     server = UpperServer(options)
-    signal.signal(signal.SIGTERM, server.drain)
-    signal.signal(signal.SIGINT, server.drain)
+    signal.signal(signal.SIGTERM, server.stop)
+    signal.signal(signal.SIGINT, server.stop)
     server.run()
     if capture:
         capture.terminate()
