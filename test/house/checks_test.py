@@ -87,6 +87,15 @@ class LayeringTest(Tree):
     def test_folder_without_a_layer(self):
         self.expect_violation("lib/misc/junk.h", HEADER, "lib/misc/junk.h:1: in no folder")
 
+    def test_system_header_of_a_folder_s_name_is_fine(self):
+        self.write("lib/runtime/names.cc", "#include <net/if.h>\n")
+        self.write("lib/io/dpdk/names.cc", "#include <net/if.h>\n")
+        self.assertEqual(self.run_check("check-layering", str(self.root))[0], 0)
+
+    def test_own_header_in_angle_brackets(self):
+        self.write("lib/net/neighbour.h", HEADER)
+        self.expect_violation("lib/io/dpdk/port.h", HEADER + "#include <net/neighbour.h>\n", "lib/io/dpdk/port.h:3: io/dpdk includes")
+
     def test_clock_named_in_a_comment_is_fine(self):
         self.write("lib/tcp/why.h", HEADER + "// no steady_clock here, and no getenv\n")
         self.assertEqual(self.run_check("check-layering", str(self.root))[0], 0)

@@ -115,7 +115,7 @@ class Rig:
         if self.device != "af_packet":
             return []  # the server's own default: net_tap
         vdev = f"net_af_packet0,iface={SERVER_DEVICE},framecnt=4096,blocksz=65536,framesz=2048"
-        return ["--no-huge", "-m", "512", "--no-pci", "--file-prefix", f"tern-{os.getpid()}", f"--vdev={vdev}", "--"]
+        return [f"--vdev={vdev}", "--"]
 
     def _make_veth(self):
         if pathlib.Path(f"/proc/sys/net/ipv6/conf/{HOST_DEVICE}").exists():
