@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What goes on below TCP: ARP, ICMP echo, a gateway; and who is answered with a RST."""
+import signal
+import socket
+import struct
+import subprocess
+
+import interop
+from raw_tcp import ACK, BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IP, PSH, RST, SYN, RawConnection, RawHost, Segment
+
+
+def ping(rig):
+    rig.start()
+    for size in (0, 56, 1472):
+        result = subprocess.run(["ping", "-n", "-c", "5", "-i", "0.05", "-W", "2", "-s", str(size), interop.SERVER],
+                                capture_output=True, text=True)
+        assert " 0% packet loss" in result.stdout, result.stdout
+    rig.stop()
+
+
+def arp_answers(rig):
+    """A request for the server's address is answered, one for another address is not."""
+    rig.start()
+    host = RawHost(interop.HOST_DEVICE)
+    mac = host.resolve(interop.SERVER)
+    assert mac and not mac[0] & 1, f"no MAC, or a group's: {mac}"
+    neighbours = interop.ip("neighbour", "show", interop.SERVER, "dev", interop.HOST_DEVICE)
+    assert mac.hex(":") in neighbours, f"the kernel knows another MAC: {neighbours}"
+    assert host.resolve("10.0.2.77", timeout_s=1) is None, "answered for somebody else's address"
+    rig.stop()
+
+
+def arp_asks_once(rig):
+    """The server resolves a neighbour once, and then talks to it without asking again."""
+    rig.start()
+    host = RawHost(interop.HOST_DEVICE)
+    peer = RawConnection(host, interop.SERVER, interop.PORT)
+    peer.open()
+    for number in range(20):
+        request = b"request %d\n" % number
+        peer.send(ACK | PSH, request)
+        peer.expect_data(request.upper())
+    assert host.arp_requests_answered <= 1, f"asked {host.arp_requests_answered} times"
+    peer.close()
+    rig.stop()
+
+
+def malformed_arp_is_ignored(rig):
+    """Truncated, of another hardware type, with a group's MAC: no answer, and no harm."""
+    rig.start()
+    host = RawHost(interop.HOST_DEVICE)
+    target = socket.inet_aton(interop.SERVER)
+    own = socket.inet_aton(host.address)
+    for payload in (b"", b"\0\1\x08\0", struct.pack("!HHBBH6s4s6s4s", 15, 0x0800, 6, 4, 1, host.mac, own, b"\0" * 6, target),
+                    struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 8, 4, 1, host.mac, own, b"\0" * 6, target),
+                    struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 99, host.mac, own, b"\0" * 6, target)):
+        host.send_frame(BROADCAST, ETHERTYPE_ARP, payload)
+    assert host.receive(0.3) is None and interop.SERVER not in host.neighbours, "a malformed request was answered"
+    assert host.resolve(interop.SERVER), "and now it does not answer a sound one"
+    rig.stop()
+
+
+def gateway(rig):
+    """A client on another network is answered through --gateway."""
+    rig.start("--gateway", interop.HOST)
+    interop.ip("address", "add", "192.0.2.9/32", "dev", "lo")
+    with socket.socket() as client:
+        client.settimeout(10)
+        client.bind(("192.0.2.9", 0))
+        client.connect((interop.SERVER, interop.PORT))
+        rig.check_echo(client, b"from afar")
+    interop.wait_until(lambda: "192.0.2.9:" in rig.output(), "the far client's address printed")
+    rig.stop()
+
+
+def closed_port(rig):
+    """Nobody listens there: refused at once, with a RST that acknowledges the SYN."""
+    rig.start()
+    try:
+        rig.connect(port=interop.PORT + 1, timeout_s=5)
+    except ConnectionRefusedError:
+        pass
+    else:
+        raise AssertionError("a connection to a closed port")
+    peer = RawConnection(RawHost(interop.HOST_DEVICE), interop.SERVER, interop.PORT + 1)
+    peer.send(SYN)
+    peer.expect(RST | ACK, b"", seq=0, ack=peer.snd_nxt)
+    rig.stop()
+
+
+def unknown_connection(rig):
+    """A segment of no connection is answered with a RST at its acknowledgement number; a RST is not."""
+    rig.start()
+    peer = RawConnection(RawHost(interop.HOST_DEVICE), interop.SERVER, interop.PORT)
+    peer.send(ACK | PSH, b"anybody?", ack=12345)
+    peer.expect(RST, b"", seq=12345)
+    peer.send(RST)
+    peer.expect_silence(0.3)
+    rig.stop()
+
+
+def restarted_server(rig):
+    """After a kill and a restart the old connections are told with a RST, and new ones work."""
+    if rig.device != "af_packet":
+        raise interop.Skip("a tap device goes with its server, and the kernel's connections with it")
+    rig.start()
+    client = rig.connect()
+    rig.check_echo(client, b"before")
+    rig.signal_server(signal.SIGKILL)
+    rig.process.wait()
+    rig.log.unlink()
+    rig.start()
+    try:
+        client.sendall(b"anybody?")
+        answer = client.recv(100)
+    except ConnectionResetError:
+        pass
+    else:
+        raise AssertionError(f"no RST, but {answer!r}")
+    with rig.connect() as again:
+        rig.check_echo(again, b"after")
+    rig.stop()
+
+
+def wrong_checksums_are_dropped(rig):
+    """A segment whose TCP checksum is wrong never happened; the repaired one counts."""
+    rig.start()
+    host = RawHost(interop.HOST_DEVICE)
+    peer = RawConnection(host, interop.SERVER, interop.PORT)
+    peer.open()
+    segment = Segment(host.address, interop.SERVER, peer.local_port, interop.PORT, peer.snd_nxt, peer.rcv_nxt, ACK | PSH,
+                      payload=b"broken\n")
+    packet = bytearray(segment.to_packet())
+    packet[-1] ^= 1
+    host.send_frame(host.neighbours[interop.SERVER], ETHERTYPE_IP, bytes(packet))
+    peer.expect_silence(0.5)
+    peer.send(ACK | PSH, b"sound!\n")
+    peer.expect_data(b"SOUND!\n")
+    peer.close()
+    rig.stop()
+
+
+if __name__ == "__main__":
+    interop.main([ping, arp_answers, arp_asks_once, malformed_arp_is_ignored, gateway, closed_port, unknown_connection,
+                  restarted_server, wrong_checksums_are_dropped])
