@@ -107,7 +107,8 @@ Result<TxChunk> StackImpl::reserve(const Connection& connection, std::size_t byt
 Errc StackImpl::send(const Connection& connection, const TxChunk& chunk, SendFlags flags) {
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
-  c->send_queue.commit(engine_.send_chunks, chunk.size());
+  // Another send on the connection has ended this reservation, or it never was one.
+  if (!c->send_queue.commit(engine_.send_chunks, chunk.size())) return Errc::kInvalidArgument;
   after_send(*c, flags);
   return Errc::kOk;
 }

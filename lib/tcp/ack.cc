@@ -132,6 +132,7 @@ void become_established(Engine& e, Tcb& c) {
   set_state(e, c, TcpState::kEstablished);
   stop_timer(c, TimerKind::kState);
   c.congestion.start(e.config.congestion, c.snd_mss, e.now);
+  if (c.retransmits > 1) c.congestion.on_syn_losses();  // RFC 6928 2
   if (c.syn_retransmitted) c.rtt.on_syn_retransmitted(e.config);
   ++e.counters.established;
   c.set(flag::kAnnounced);

@@ -111,21 +111,40 @@ void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
     start_fin_wait_2_timer(e, c);
 }
 
+void note_segment_size(const Engine& e, Tcb& c, std::uint32_t bytes) {
+  c.rcv_mss = static_cast<std::uint16_t>(std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, bytes), e.mss));
+}
+
+void refuse_text(Engine& e, Tcb& c) {
+  ++e.counters.drop_tcp_no_buffer;
+  acknowledge_now(e, c);
+}
+
+// The common case: nothing waits out of order.
 void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
-  wire::TcpSegment& s = a.segment;
+  const wire::TcpSegment& s = a.segment;
   a.frame_kept = true;  // push() owns it whatever comes of it
-  c.rcv_mss = static_cast<std::uint16_t>(std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, s.payload_length), e.mss));
-  if (!c.receive_queue.push(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq)) {
-    ++e.counters.drop_tcp_no_buffer;
-    c.set(flag::kAckNow);
-    e.schedule_output(c);
-    return;
-  }
+  note_segment_size(e, c, s.payload_length);
+  if (!c.receive_queue.push(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq))
+    return refuse_text(e, c);
   advance_rcv_nxt(e, c, s.payload_length);
-  if (!c.has(flag::kHasGap)) return owe_ack(e, c);
-  const std::uint32_t filled = c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
-  if (filled > 0) advance_rcv_nxt(e, c, filled);
+  owe_ack(e, c);
+}
+
+// In order, while something waits behind a gap: through the reassembly queue, since the segment may
+// overlap what is there, and the bytes that came first win.
+void fill_gap(Engine& e, Tcb& c, Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
+  a.frame_kept = true;
+  note_segment_size(e, c, s.payload_length);
+  c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
+  const std::uint32_t ready = c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
   if (c.reassembly.empty()) c.clear(flag::kHasGap);
+  if (ready == 0) {
+    c.reassembly.drop_last(e.receive_buffers);  // makes room for the repetition of this one
+    return refuse_text(e, c);
+  }
+  advance_rcv_nxt(e, c, ready);
   acknowledge_now(e, c);  // RFC 5681 4.2: at once while a gap is being filled
 }
 
@@ -151,10 +170,12 @@ void process_text(Engine& e, Tcb& c, Arrival& a) {
     s.payload_length = c.peer_fin_seq - s.seq;
   }
   if (c.has(flag::kInputClosed)) return abort_connection(e, c);  // SHLD-3: the data is lost, and says so
-  if (s.seq == c.rcv_nxt)
-    accept_in_order(e, c, a);
-  else
+  if (s.seq != c.rcv_nxt)
     accept_out_of_order(e, c, a);
+  else if (c.has(flag::kHasGap))
+    fill_gap(e, c, a);
+  else
+    accept_in_order(e, c, a);
 }
 
 void accept_fin(Engine& e, Tcb& c) {
