@@ -26,7 +26,8 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   // After a time-out, an echo of something sent before it says little: the peer goes on echoing what
   // it first acknowledged while its ACKs get lost, and the sample would count the back-off as delay.
   const bool predates_time_out = static_cast<std::int32_t>(s.options.ts_echo_reply - c.time_out_timestamp) < 0;
-  if (c.rtt.back_off_count() > 0 && predates_time_out) return Duration::zero();
+  if (c.timed_out && predates_time_out) return Duration::zero();
+  c.timed_out = false;
   const std::uint32_t elapsed_ms = timestamp_now(e, c) - s.options.ts_echo_reply;
   if (elapsed_ms > 1u << 24) return Duration::zero();  // an echo of what we never sent
   const Duration rtt = std::chrono::milliseconds(elapsed_ms);
@@ -145,8 +146,10 @@ void become_established(Engine& e, Tcb& c) {
 bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   const std::uint32_t acked = s.ack - c.snd_una;
   const std::uint32_t flight_before = c.flight();
+  // Of a repeated SYN nobody knows which one, or which of the peer's answers, this acknowledges.
+  const bool ambiguous = c.has(flag::kSynUnacked) && c.syn_retransmitted;
   const bool fin_acked = retire(e, c, s.ack);
-  const Duration rtt = sample_round_trip(e, c, s);
+  const Duration rtt = ambiguous ? Duration::zero() : sample_round_trip(e, c, s);
   c.retransmits = 0;
   c.persist_probes = 0;
   c.dup_acks = 0;

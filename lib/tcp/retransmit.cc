@@ -51,6 +51,7 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
   if (has_given_up(e, c)) return give_up(e, c);
   c.rtt.back_off(e.config);
   c.time_out_timestamp = timestamp_now(e, c);
+  c.timed_out = true;
   c.set(flag::kBackedOff);
   c.clear(flag::kTiming);
   e.schedule_output(c);

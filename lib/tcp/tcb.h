@@ -146,6 +146,7 @@ struct alignas(64) Tcb {
   CloseReason close_reason;
   bool partial_ack_seen;       // in this recovery (RFC 6582 3.2 step 3)
   bool syn_retransmitted;
+  bool timed_out;              // and no round trip has been sampled since
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }
