@@ -58,6 +58,7 @@ Plan plan_segment(Tcb& c) {
 
 void time_segment(Engine& e, Tcb& c, SeqNum end) {
   if (c.has(flag::kTiming) || end.at_or_before(c.snd_max)) return;  // Karn: only what is new
+  if (c.has(flag::kInRecovery | flag::kDupAcks)) return;  // its ACK will wait for a hole to be filled
   c.set(flag::kTiming);
   c.rtt_seq = end;
   c.rtt_start = e.now;
