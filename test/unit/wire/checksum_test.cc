@@ -43,8 +43,13 @@ TEST(Checksum, BigBlocks) {
 }
 
 TEST(Checksum, EveryCarry) {
-  for (const std::size_t length : {2u, 3u, 31u, 32u, 33u, 65535u}) {
+  for (const std::size_t length : {0u, 2u, 3u, 4u, 8u, 12u, 31u, 32u, 33u, 65535u}) {
     const Bytes ones(length, std::byte{0xff});
+    for (const std::uint32_t initial : {1u, 2u, 3u, 4u, 0xfffeu, 0x10000u, 0xfffffffeu}) {
+      const auto in_host_order = swapped(static_cast<std::uint16_t>(initial % 0xffff));
+      EXPECT_EQ(our_checksum(ones, initial), textbook_checksum(ones, in_host_order))
+          << length << " " << initial;
+    }
     EXPECT_EQ(our_checksum(ones), textbook_checksum(ones)) << length;
     EXPECT_EQ(our_checksum(ones, 0xffffffff), textbook_checksum(ones, 0xffff)) << length;
     EXPECT_EQ(our_checksum(Bytes(length)), 0xffff) << length;
