@@ -56,6 +56,7 @@ class TimerWheel {
   template <class Fire>
   std::size_t advance(Tick now, std::size_t max_fired, Fire&& fire) {
     begin_advance(now);
+    if (is_settled()) return 0;
     std::size_t moves = max_fired < SIZE_MAX / kMovesPerFire ? max_fired * kMovesPerFire : SIZE_MAX;
     std::size_t fired = 0;
     while (fired < max_fired) {
@@ -105,6 +106,11 @@ class TimerWheel {
   enum class Reached { kDue, kNothing, kOutOfMoves };
 
   void begin_advance(Tick now);
+  // Nothing can be due: the short way out of a poll in which no tick has passed, as most are.
+  bool is_settled() const {
+    return base_ == now_ && overdue_.empty() && cascading_ == kNoBucket &&
+           buckets_[base_ % kSlots].list.empty();
+  }
   std::uint32_t take_due(std::size_t& moves);
   Reached reach(Tick until, std::size_t& moves);
   bool finish_cascade(std::size_t& moves);
