@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "base/assert.h"
 #include "base/index_pool.h"
 
 namespace tern::net {

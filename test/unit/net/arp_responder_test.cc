@@ -48,6 +48,7 @@ TEST_F(ArpTest, AProbeForOurAddressIsAnsweredAndNothingLearned) {
   receive_request(0, kPeerMac);
   EXPECT_EQ(sent(), Sent{arp_reply_frame(kPeerMac, 0)});
   EXPECT_EQ(neighbours().size(), 1U);  // the gateway's
+  EXPECT_EQ(net().next_deadline(), kNever);
   EXPECT_EQ(counters_.arp_conflicts, 0U);
 }
 

@@ -76,6 +76,15 @@ TEST_F(EgressTest, WhatThePortDoesNotTakeGoesLaterInOrderAndIsCountedOnce) {
   EXPECT_EQ(counters_.tx_bursts, 3U);
 }
 
+TEST_F(EgressTest, AnEmptiedStageStartsOverSoThatABurstStaysWhole) {
+  Egress egress(port_, counters_);
+  for (std::uint32_t round = 0; round < 200; ++round) {
+    for (std::uint32_t i = 0; i < 30; ++i) send(egress, i);
+    egress.flush();
+  }
+  EXPECT_EQ(port_.bursts(), std::vector<std::size_t>(200, 30));
+}
+
 TEST_F(EgressTest, AllocatesInBulkAndKeepsSpares) {
   Egress egress(port_, counters_);
   Frame frame;

@@ -96,6 +96,8 @@ TEST_F(IcmpTest, TheDataComesBackWhateverItsLength) {
 }
 
 TEST_F(IcmpTest, AReplyBeyondTheMtuIsNotSent) {
+  port_.settings().frame_capacity = 2048;
+  restart();
   resolve(kPeer, kPeerMac);
   receive_icmp(message(8, 0, Bytes(1473)));
   EXPECT_EQ(sent(), Sent{});

@@ -90,7 +90,9 @@ TEST_F(NeighbourTest, UseAfterTheHoldDownBeginsAnewEvenIfExpireIsLate) {
   EXPECT_EQ(link_state(kPeer), LinkState::kUnresolved);
   EXPECT_NE(net().generation(), failed);
   EXPECT_EQ(sent(), Sent{arp_request_frame(kPeer)});
-  EXPECT_EQ(net().next_deadline(), now_ + 1s);
+  advance_exactly(1s);
+  advance_exactly(1s);
+  EXPECT_EQ(sent(), Sent(2, arp_request_frame(kPeer)));
 }
 
 TEST_F(NeighbourTest, AFailedGatewayIsAskedAnewAfterTheHoldDown) {
@@ -278,7 +280,15 @@ TEST_F(NeighbourTest, AnyPacketFromANeighbourRefreshesItWithoutAChange) {
   receive_request(kPeer, kPeerMac, ip(9));  // it asks for someone else
   EXPECT_EQ(net().generation(), before);
   EXPECT_EQ(net().next_deadline(), now_ + 60s);
+  EXPECT_EQ(neighbour(kPeer)->age, 0s);
   EXPECT_EQ(sent(), Sent{});
+}
+
+TEST_F(NeighbourTest, ARetryIsNotKeptWaitingByALongerDeadline) {
+  resolve(kPeer, kPeerMac);
+  now_ += 10ms;
+  link_state(ip(9));
+  EXPECT_EQ(net().next_deadline(), now_ + 1s);
 }
 
 TEST_F(NeighbourTest, AChangedMacIsTakenOverAndChangesTheGeneration) {
@@ -357,6 +367,28 @@ TEST_F(NeighbourTest, AFullTableDisplacesTheNeverUsedFirstThenTheLeastRecentlyUs
   EXPECT_EQ(neighbour(ip(11)), std::nullopt);
   EXPECT_NE(net().generation(), before);
   EXPECT_TRUE(neighbour(ip(10)) && neighbour(ip(13)) && neighbour(ip(14)) && neighbour(kGateway));
+}
+
+TEST_F(NeighbourTest, ArpFromANeighbourIsNoUseOfIt) {
+  config_.max_neighbours = 2;
+  restart();
+  resolve(ip(10), kPeerMac);
+  resolve(ip(11), kPeerMac);
+  receive_request(ip(10), kPeerMac);
+  link_state(ip(12));
+  EXPECT_EQ(neighbour(ip(10)), std::nullopt);
+  EXPECT_TRUE(neighbour(ip(11)));
+}
+
+TEST_F(NeighbourTest, LearningDisplacesNobodyInUse) {
+  config_.max_neighbours = 2;
+  restart();
+  resolve(ip(10), kPeerMac);
+  resolve(ip(11), kPeerMac);
+  receive_request(ip(12), kPeerMac);
+  EXPECT_EQ(sent(), Sent{arp_reply_frame(kPeerMac, ip(12))}) << "answered, but not remembered";
+  EXPECT_EQ(neighbour(ip(12)), std::nullopt);
+  EXPECT_TRUE(neighbour(ip(10)) && neighbour(ip(11)));
 }
 
 TEST_F(NeighbourTest, EntriesWithWaitingFramesStayAndThenNoEntryCanBeHad) {
