@@ -84,6 +84,7 @@ class Rig:
         self.command = [options.server] if self.is_tern else shlex.split(options.server_command)
         self.log = pathlib.Path(directory) / "server.log"
         self.process = None
+        self.quiet = False
         self.notes = []  # what the report should mention: rates, counts
 
     # --- the server ---
@@ -96,6 +97,7 @@ class Rig:
                    "--linger", str(linger_s), "--stats", *arguments]
         if self.device == "tap":
             command += ["--tap", HOST_DEVICE]
+        self.quiet = quiet
         if quiet:
             command += ["--quiet"]
         with self.log.open("ab") as log:
@@ -150,10 +152,13 @@ class Rig:
         self.process.send_signal(number)
 
     def stop(self, time_wait=0):
-        """Ends the server with SIGTERM and checks that nothing is left in it but `time_wait` records
-        at most, and returns its statistics."""
-        if self.process.poll() is None:
-            self.signal_server()
+        """Waits until every client's end has arrived, ends the server with SIGTERM, checks that nothing
+        is left in it but `time_wait` records at most, and returns its statistics."""
+        if self.quiet:
+            time.sleep(0.5)  # it does not tell
+        else:
+            wait_until(lambda: self.count("connected") == self.count("disconnected"), "every client disconnected")
+        self.signal_server()
         return self.wait_for_end(time_wait)
 
     def wait_for_end(self, time_wait=0):
