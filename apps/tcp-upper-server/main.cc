@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "options.h"
@@ -63,10 +64,32 @@ spdlog::level::level_enum spdlog_level(tern::LogLevel level) {
   return spdlog::level::err;
 }
 
+void print_count(std::string_view name, std::uint64_t value, std::string_view unit,
+                 std::string_view sentence) {
+  say(fmt::format("{:<26} {:>12} {:<12} {}", name, value, unit, sentence));
+}
+
 void print_counters(const tern::Counters& counters) {
   for (const tern::CounterInfo& info : tern::counter_infos())
     if (const std::uint64_t value = counters.*info.member; value > 0)
-      say(fmt::format("{:<26} {:>12} {:<12} {}", info.name, value, info.unit, info.sentence));
+      print_count(info.name, value, info.unit, info.sentence);
+}
+
+// Zeros as well: that nothing is left is what one wants to see.
+void print_usage(const tern::StackUsage& left) {
+  print_count("left_connections", left.connections, "connections", "still there");
+  print_count("left_timers", left.timers, "timers", "of connections, still armed");
+  print_count("left_time_wait", left.time_wait, "records", "in TIME-WAIT");
+  print_count("left_held_frames", left.held_frames, "frames", "received, not yet given back");
+  print_count("left_waiting_frames", left.waiting_frames, "frames", "waiting for a neighbour");
+  print_count("left_staged_frames", left.staged_frames, "frames", "waiting for the device");
+  print_count("left_send_chunks", left.send_chunks, "chunks", "of data to send");
+  print_count("left_receive_chunks", left.receive_chunks, "chunks", "of received data");
+}
+
+void print_statistics(const tern::Stack& stack) {
+  print_counters(stack.counters());
+  print_usage(stack.usage());
 }
 
 int serve(const Options& options, tern::Runtime& runtime) {
@@ -77,7 +100,7 @@ int serve(const Options& options, tern::Runtime& runtime) {
         "port {}: {}; choose another --port", options.port, tern::to_string(listener.error()))));
   say(fmt::format("listening at port: 0.0.0.0:{}, waiting for connections...", options.port));
   const absl::Status status = runtime.run();
-  if (options.stats) print_counters(runtime.stack().counters());
+  if (options.stats) print_statistics(runtime.stack());
   return status.ok() ? 0 : fail(status);
 }
 

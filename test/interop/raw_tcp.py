@@ -227,16 +227,17 @@ class RawConnection:
         assert segment is None, f"unexpected: {segment}\n{self.told()}"
 
     def expect_data(self, expected, timeout_s=10.0, acknowledge=True):
-        """Receives until the bytes are there, in whatever segments; returns the flags seen."""
+        """Receives until the bytes are there, in whatever segments, and acknowledges each but perhaps
+        the last; returns the flags seen."""
         received, flags, deadline = b"", 0, time.monotonic() + timeout_s
         while len(received) < len(expected):
             segment = self.receive(deadline - time.monotonic())
             assert segment, f"{len(received)} of {len(expected)} bytes came\n{self.told()}"
             assert not segment.flags & (SYN | RST), f"unexpected: {segment}\n{self.told()}"
             received, flags = received + segment.fresh, flags | segment.flags
+            if segment.payload and (acknowledge or len(received) < len(expected)):
+                self.send(ACK)
         assert received == expected, f"expected {expected[:80]!r}, received {received[:80]!r}\n{self.told()}"
-        if acknowledge:
-            self.send(ACK)
         return flags
 
     def syn(self, options=b"\x02\x04\x05\xb4"):
