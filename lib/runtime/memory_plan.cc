@@ -2,7 +2,6 @@
 #include "runtime/memory_plan.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 
 #include <algorithm>
 #include <bit>
@@ -63,8 +62,8 @@ std::string in_mebibytes(std::uint64_t bytes) {
 std::string row_text(const MemoryRow& row) {
   if (row.bytes_each == 1)
     return absl::StrCat(std::string(row.what), " ", in_mebibytes(row.bytes()));
-  return absl::StrFormat("%u %s x %u B = %s", row.count, std::string(row.what), row.bytes_each,
-                         in_mebibytes(row.bytes()));
+  return absl::StrCat(row.count, " ", std::string(row.what), " x ", row.bytes_each,
+                      " B = ", in_mebibytes(row.bytes()));
 }
 
 }  // namespace

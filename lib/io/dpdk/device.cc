@@ -2,7 +2,6 @@
 #include "io/dpdk/device.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -43,6 +42,20 @@ bool is_virtual(std::string_view driver) {
 std::string device_name(std::uint16_t port_id) {
   std::array<char, RTE_ETH_NAME_MAX_LEN> text{};
   return rte_eth_dev_get_name_by_port(port_id, text.data()) == 0 ? text.data() : "?";
+}
+
+std::string_view yes(bool value) { return value ? "yes" : "no"; }
+
+// Columns as wide as their longest word.
+std::string table_row(const std::array<std::string_view, 5>& cells) {
+  constexpr std::array<std::size_t, 5> kWidths = {19, 11, 11, 8, 0};
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    line += cells[i];
+    if (cells[i].size() < kWidths[i]) line.append(kWidths[i] - cells[i].size(), ' ');
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
 }
 
 // Receive buffers in steps of 1 KiB, which is the unit that many NICs count them in.
@@ -163,8 +176,8 @@ absl::Status Device::configure() {
   driver_ = info.driver_name;
   if (config_.queues > std::min(info.max_rx_queues, info.max_tx_queues))
     return absl::InvalidArgumentError(
-        absl::StrFormat("%s has %u queue pairs, but %u are needed: use fewer workers", name_,
-                        std::min(info.max_rx_queues, info.max_tx_queues), config_.queues));
+        absl::StrCat(name_, " has ", std::min(info.max_rx_queues, info.max_tx_queues),
+                     " queue pairs, but ", config_.queues, " are needed: use fewer workers"));
   choose_offloads();
 
   rte_eth_conf conf{};
@@ -221,16 +234,14 @@ absl::Status Device::create_pools() {
   const auto data_room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + frame_capacity(config_));
   const int socket = rte_eth_dev_socket_id(port_id_);
   for (std::uint16_t queue = 0; queue < config_.queues; ++queue) {
-    const std::string name = absl::StrFormat("tern_p%u_q%u", port_id_, queue);
+    const std::string name = absl::StrCat("tern_p", port_id_, "_q", queue);
     rte_mempool* pool =
         rte_pktmbuf_pool_create(name.c_str(), count, kPoolCache, 0, data_room, socket);
     if (pool == nullptr)
-      return absl::ResourceExhaustedError(
-          absl::StrFormat("no memory for %u packet buffers x %u bytes = %u MiB (%s): lower the "
-                          "number of connections, raise -m, "
-                          "or reserve more hugepages",
-                          count, bytes_per_mbuf(config_), count * bytes_per_mbuf(config_) >> 20,
-                          rte_strerror(rte_errno)));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "no memory for ", count, " packet buffers x ", bytes_per_mbuf(config_),
+          " bytes = ", count * bytes_per_mbuf(config_) >> 20, " MiB (", rte_strerror(rte_errno),
+          "): lower the number of connections, raise -m, or reserve more hugepages"));
     pools_.push_back(pool);
   }
   return absl::OkStatus();
@@ -275,19 +286,15 @@ void Device::fill_in_info() {
 }
 
 std::string Device::describe() const {
-  const auto yes = [](bool value) { return value ? "yes" : "no"; };
-  std::string text = absl::StrFormat(
-      "%s (%s): MAC %s, MTU %u, %u queue pair(s) of %u + %u descriptors, %u buffers of %u bytes\n",
-      name_, driver_, to_string(info_.mac), info_.mtu, config_.queues, config_.rx_descriptors,
-      config_.tx_descriptors, mbufs_per_queue(config_) * config_.queues, info_.frame_capacity);
-  text += absl::StrFormat("%-18s %-10s %-10s %s\n", "offload", "requested", "supported", "chosen");
-  for (const Offload& offload : offloads_) {
-    std::string line = absl::StrFormat("%-18s %-10s %-10s %-7s %s", std::string(offload.name),
-                                       yes(offload.requested), yes(offload.supported),
-                                       yes(offload.chosen), std::string(offload.remark));
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
+  std::string text = absl::StrCat(name_, " (", driver_, "): MAC ", to_string(info_.mac), ", MTU ",
+                                  info_.mtu, ", ", config_.queues, " queue pair(s) of ",
+                                  config_.rx_descriptors, " + ", config_.tx_descriptors,
+                                  " descriptors, ", mbufs_per_queue(config_) * config_.queues,
+                                  " buffers of ", info_.frame_capacity, " bytes\n");
+  text += table_row({"offload", "requested", "supported", "chosen", {}});
+  for (const Offload& offload : offloads_)
+    text += table_row({offload.name, yes(offload.requested), yes(offload.supported),
+                       yes(offload.chosen), offload.remark});
   return text;
 }
 
