@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "io/sim/frame_blocks.h"
-#include "io/tap/frame_observer.h"
+#include "io/frame_observer.h"
 #include "tern/port.h"
 
 namespace tern::io {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "io/tap/frame_observer.h"
+#include "io/frame_observer.h"
 #include "tern/port.h"
 
 namespace tern::io {
