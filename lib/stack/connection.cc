@@ -60,7 +60,9 @@ Errc StackImpl::check_sendable(const Tcb* c) const {
 
 Errc StackImpl::refuse_send(Tcb& c, Errc error) {
   c.set(flag::kWantWritable);
-  if (error == Errc::kNoBuffers) ++counters_.send_buffer_short;
+  if (error != Errc::kNoBuffers) return error;
+  ++counters_.send_buffer_short;
+  if (!c.has(flag::kStarved)) engine_.starved.push_back(engine_.tcbs, engine_.index_of(c));
   return error;
 }
 

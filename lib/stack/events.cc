@@ -11,6 +11,7 @@ namespace flag = tcp::flag;
 // The application's turn, when the burst is through. Events that its calls raise are delivered in
 // the same round, but a connection that is raised again waits for the next, so the round ends.
 std::size_t StackImpl::run_callbacks() {
+  wake_starved();
   const std::size_t listed = engine_.ready.size();
   for (std::size_t i = 0; i < listed && !engine_.ready.empty(); ++i) {
     const std::uint32_t index = engine_.ready.front();
@@ -18,6 +19,19 @@ std::size_t StackImpl::run_callbacks() {
     deliver(index);
   }
   return listed;
+}
+
+// Send chunks that other connections' ACKs have freed: those who were refused for want of them come
+// again, a few for each poll, so that they do not only refuse one another.
+void StackImpl::wake_starved() {
+  constexpr std::uint64_t kEnoughBytes = 64 * 1024;
+  constexpr int kPerPoll = 16;
+  for (int i = 0; i < kPerPoll && !engine_.starved.empty(); ++i) {
+    if (engine_.send_chunks.in_use() > 0 && engine_.send_chunks.available_bytes() < kEnoughBytes) return;
+    const std::uint32_t index = engine_.starved.front();
+    engine_.starved.remove(engine_.tcbs, index);
+    engine_.raise(engine_.tcbs[index], event::kWritable);
+  }
 }
 
 // One connection's events, in the order in which they can have happened. Each is taken off just

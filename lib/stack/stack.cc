@@ -40,10 +40,11 @@ std::size_t StackImpl::poll(Instant now) {
     announced_ = true;
     interface_.announce(now);
   }
-  std::size_t work = receive_burst(now);
+  const bool link_up = port_.link_up();
+  std::size_t work = link_up ? receive_burst(now) : 0;
   work += expire_timers(now);
   work += run_callbacks();
-  work += transmit();
+  work += transmit(link_up);
   bin_.flush();
   return work;
 }
@@ -59,10 +60,10 @@ std::size_t StackImpl::expire_timers(Instant now) {
 }
 
 // Everything that this poll has made ready leaves in one burst; what the port does not take stays.
-std::size_t StackImpl::transmit() {
+std::size_t StackImpl::transmit(bool link_up) {
   const std::size_t visited = tcp::transmit_all(engine_);
   const bool out_of_frames = !engine_.output.empty() && visited == 0;
-  const std::size_t taken = egress_.flush();
+  const std::size_t taken = link_up ? egress_.flush() : 0;
   stalled_ = out_of_frames || egress_.staged() > 0;
   return visited + taken;
 }

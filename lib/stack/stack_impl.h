@@ -69,7 +69,7 @@ class StackImpl {
 
   // stack.cc
   std::size_t expire_timers(Instant now);
-  std::size_t transmit();
+  std::size_t transmit(bool link_up);
   void abort_half_open(std::uint32_t listener);
   template <class F>
   void for_each_connection(F&& f) {
@@ -79,6 +79,7 @@ class StackImpl {
 
   // events.cc
   std::size_t run_callbacks();
+  void wake_starved();
   void deliver(std::uint32_t index);
   void deliver_end(std::uint32_t index);
   Connection handle_of(std::uint32_t index) { return Connection(this, index, engine_.tcbs[index].generation); }

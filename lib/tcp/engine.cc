@@ -105,6 +105,7 @@ void destroy_tcb(Engine& e, Tcb& c) {
   TERN_ASSERT(!c.has(flag::kInTable) && !c.timer_armed);
   if (c.has(flag::kOutput)) e.output.remove(e.tcbs, index);
   if (c.has(flag::kReady)) e.ready.remove(e.tcbs, index);
+  if (c.has(flag::kStarved)) e.starved.remove(e.tcbs, index);
   c.receive_queue.clear(e.receive_buffers);
   ++c.generation;
   c.handler = nullptr;  // not in use

@@ -85,7 +85,8 @@ struct Engine {
   SendChunkPool send_chunks;
   ReceiveBuffers receive_buffers;
   ReadyList ready;    // connections with events to deliver
-  OutputList output;  // connections with something to send
+  OutputList output;    // connections with something to send
+  StarvedList starved;  // connections that no ACK of their own may ever tell that there is room again
   net::TokenBucket stray_replies{kStrayRepliesPerSecond, kStrayReplyBurst};
 
   void set_time(Instant t) {

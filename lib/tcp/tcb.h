@@ -60,6 +60,7 @@ inline constexpr std::uint32_t kReady = 1u << 25;          // on the ready list
 inline constexpr std::uint32_t kOutput = 1u << 26;         // on the output list
 inline constexpr std::uint32_t kTiming = 1u << 27;         // rtt_seq/rtt_start time a segment
 inline constexpr std::uint32_t kRecoverValid = 1u << 28;   // recover is meaningful (RFC 6582 3.2 step 1)
+inline constexpr std::uint32_t kStarved = 1u << 30;        // on the starved list
 inline constexpr std::uint32_t kAnnounced = 1u << 29;      // the application knows of the connection
 }  // namespace flag
 
@@ -137,7 +138,7 @@ struct alignas(64) Tcb {
   std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
   std::uint32_t generation;
   std::uint32_t listener;      // kNoIndex for an active open
-  IndexLinks ready_links, output_links;
+  IndexLinks ready_links, output_links, starved_links;
   Reassembly reassembly;
   std::uint64_t bytes_received, bytes_acked;
   std::uint32_t segments_retransmitted;

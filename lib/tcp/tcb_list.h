@@ -37,6 +37,7 @@ class TcbList {
 };
 
 using ReadyList = TcbList<&Tcb::ready_links, flag::kReady>;     // events to deliver
+using StarvedList = TcbList<&Tcb::starved_links, flag::kStarved>;  // refused for want of send chunks
 using OutputList = TcbList<&Tcb::output_links, flag::kOutput>;  // something to send
 
 }  // namespace tern::tcp
