@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "io/tap/frame_observer.h"
+#include "io/frame_observer.h"
 #include "support/segment.h"
 
 namespace tern::test {
