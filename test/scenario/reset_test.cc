@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// RST in and out, and what RFC 5961 makes of segments that an attacker may have sent.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "script.h"
+#include "support/matchers.h"
+
+namespace tern::test {
+namespace {
+
+using enum TcpState;
+using testing::IsEmpty;
+
+std::string name_of(TcpState state) { return std::string(to_string(state)); }
+
+TEST(Abort, InEveryState) {
+  SynSent opening;
+  opening.abort();
+  opening.silent();  // the peer knows nothing yet
+  EXPECT_EQ(opening.record().reason, CloseReason::kAborted);
+  for (const TcpState state : kSynchronizedTcbStates) {
+    SCOPED_TRACE(name_of(state));
+    const auto t = script_in(state);
+    const auto [ours, peers] = next_numbers(state);
+    t->abort();
+    t->out({seg("R.", ours, peers)});
+    EXPECT_EQ(t->record().reason, CloseReason::kAborted);
+    EXPECT_EQ(t->state(), kClosed);
+  }
+}
+
+TEST(Abort, InSynReceived) {
+  SynReceived passive;
+  passive.stack().stop_listening(passive.listener);
+  passive.poll();
+  passive.out({seg("R.", 1, 1)});
+  EXPECT_EQ(passive.state(), kClosed);
+
+  SynSent active;
+  active.in(active.given.peer_syn);
+  active.take();
+  EXPECT_EQ(active.state(), kSynReceived);
+  active.abort();
+  active.out({seg("R.", 1, 1)});
+  EXPECT_EQ(active.record().reason, CloseReason::kAborted);
+}
+
+// The RST has the number that follows what was sent; what is queued is lost.
+TEST(Abort, WithDataInFlight) {
+  Given given;
+  given.peer_syn.window = 1000;
+  Established t(given);
+  t.write(3000);
+  t.out({data(1, 1000, 1)});
+  t.abort();
+  t.out({seg("R.", 1001, 1)});
+}
+
+TEST(Abort, InTimeWaitThereIsNothingToAbort) {
+  TimeWait t;
+  t.connection().abort();
+  t.stack().abort_all();
+  t.poll();
+  t.silent();
+  EXPECT_EQ(t.state(), kTimeWait);
+}
+
+// RFC 5961 3.2: only a RST with exactly the next number ends a connection; inside the window it is
+// challenged; outside it is nothing.
+TEST(Reset, InEverySynchronizedState) {
+  for (const TcpState state : kSynchronizedTcbStates) {
+    SCOPED_TRACE(name_of(state));
+    const auto t = script_in(state);
+    const auto [ours, peers] = next_numbers(state);
+    for (const std::uint32_t outside : {peers - 1, peers + 65535, peers + 0x80000000})
+      t->in(seg("R", outside, 0));
+    t->silent();
+    t->in(seg("R", peers + 1, 0));
+    // After the peer's FIN its window is still there.
+    t->out({ack(ours, peers)});
+    EXPECT_EQ(t->state(), state);
+    t->in(seg("R", peers, 0));
+    t->silent();
+    EXPECT_EQ(t->state(), kClosed);
+    EXPECT_EQ(t->record().reason, CloseReason::kReset);
+  }
+}
+
+TEST(Reset, ChallengeAcksAreLimited) {
+  Established t;
+  t.in(seg("R", 2, 0));
+  t.out({ack(1, 1)});
+  for (int i = 0; i < 100; ++i) t.in(seg("R", 2, 0));
+  t.silent_to(500ms - 1ns);
+  t.in(seg("R", 2, 0));
+  t.silent();
+  t.run_to(500ms);
+  t.in(seg("R", 3, 0));
+  t.out({ack(1, 1)});
+  EXPECT_EQ(t.counters().challenge_acks, 2u);
+  EXPECT_EQ(t.counters().challenge_acks_suppressed, 101u);
+}
+
+TEST(Reset, InSynReceived) {
+  SynReceived t;
+  t.in(seg("R", 0, 0));
+  t.in(seg("R", 65536, 0));
+  t.silent();
+  t.in(seg("R", 2, 0));
+  t.out({ack(1, 1)});
+  EXPECT_EQ(t.state(), kSynReceived);
+  t.in(seg("R", 1, 0));
+  t.silent();
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_THAT(t.app.records(), IsEmpty());
+}
+
+TEST(Reset, OfASimultaneousOpenIsARefusal) {
+  SynSent t;
+  t.in(t.given.peer_syn);
+  t.take();
+  t.in(seg("R", 1, 0));
+  EXPECT_EQ(t.record().reason, CloseReason::kRefused);
+}
+
+TEST(Reset, AtAZeroWindowCounts) {  // MUST-66
+  Given given;
+  given.stack.tcp.receive_buffer = 4096;
+  Established t(given);
+  t.app.read = false;
+  t.in_burst({data(1, 1460, 1), data(1461, 1460, 1), data(2921, 1176, 1)});
+  Segment full = ack(1, 4097);
+  full.window = 0;
+  t.out({full});
+  t.in(seg("R", 4098, 0));
+  t.silent();
+  EXPECT_EQ(t.state(), kEstablished);
+  t.in(seg("R", 4097, 0));
+  EXPECT_EQ(t.record().reason, CloseReason::kReset);
+  EXPECT_EQ(t.record().received, "") << "P1: what a reset cuts short is not shown as a whole";
+}
+
+// RFC 5961 4: whatever its number, a SYN proves nothing.
+TEST(Reset, SynInEverySynchronizedState) {
+  for (const TcpState state : kSynchronizedTcbStates) {
+    for (const std::uint32_t seq : {0u, 1u, 2u, 1000u, 70'000u}) {
+      SCOPED_TRACE(name_of(state) + ", SYN at " + std::to_string(seq));
+      const auto t = script_in(state);
+      const auto [ours, peers] = next_numbers(state);
+      for (const char* flags : {"S", "S."}) t->in(seg(flags, seq, ours));
+      t->out({ack(ours, peers)});
+      EXPECT_EQ(t->state(), state);
+    }
+  }
+}
+
+// A SYN with another number inside the window ends a passive open, which can do no harm: there is a
+// listener to begin anew (RFC 9293 3.10.7.4).
+TEST(Reset, AnotherSynInSynReceived) {
+  SynReceived t;
+  t.in(seg("S", 1000, 0));
+  t.silent();
+  EXPECT_EQ(t.state(), kClosed);
+  t.in(seg("S", 1000, 0));
+  Segment answer = seg("S.", 0, 1001);
+  answer.mss = 1460;
+  t.out({answer});
+}
+
+Segment reset_of(std::uint32_t seq) {
+  Segment reset = seg("R", seq, 0);
+  reset.window = 0;
+  return reset;
+}
+Segment reset_acknowledging(std::uint32_t ack) {
+  Segment reset = seg("R.", 0, ack);
+  reset.window = 0;
+  return reset;
+}
+
+// RFC 9293 3.10.7.1: the state CLOSED.
+TEST(Stray, NoListener) {
+  Given given;
+  given.monitored = false;
+  Script t(given);
+  t.in(seg("S", 100, 0));
+  t.out({reset_acknowledging(101)});
+  t.in(seg("S", 100, 0, "data"));
+  t.out({reset_acknowledging(105)});
+  t.in(seg("F", 100, 0, "data"));
+  t.out({reset_acknowledging(105)});
+  t.in(seg("S.", 100, 77));
+  t.out({reset_of(77)});
+  t.in(seg("P.", 100, 77, "data"));
+  t.out({reset_of(77)});
+  t.in(seg("F.", 100, 77));
+  t.out({reset_of(77)});
+  for (const char* flags : {"R", "R."}) t.in(seg(flags, 100, 77));
+  t.silent();
+}
+
+// RFC 9293 3.10.7.2: the state LISTEN.
+TEST(Stray, AtAListener) {
+  Given given;
+  given.monitored = false;
+  Listening t(given);
+  for (const char* flags : {"R", "R."}) t.in(seg(flags, 100, 77));
+  t.silent();
+  for (const char* flags : {".", "S.", "F.", "P."}) {
+    t.in(seg(flags, 100, 77));
+    t.out({reset_of(77)});
+  }
+  t.in(seg("F", 100, 0));
+  t.in(seg("P", 100, 0, "data"));
+  t.silent();
+  EXPECT_EQ(t.stack().usage().connections, 0u);
+}
+
+}  // namespace
+}  // namespace tern::test
