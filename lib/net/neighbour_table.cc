@@ -41,11 +41,7 @@ NeighbourTable::NeighbourTable(std::uint32_t max_neighbours, std::uint32_t gatew
       egress_(egress),
       counters_(counters),
       pool_(max_neighbours + (gateway != 0 ? 1 : 0)),
-      index_(pool_.capacity(), key),
-      second_timers_(pool_),
-      reachable_timers_(pool_),
-      unused_(pool_),
-      used_(pool_) {
+      index_(pool_.capacity(), key) {
   if (gateway_ != 0) insert(gateway_, false);
 }
 
@@ -98,7 +94,7 @@ void NeighbourTable::learn(std::uint32_t address, const MacAddress& mac, Instant
 
 std::size_t NeighbourTable::expire(Instant now) {
   std::size_t handled = 0;
-  for (TimerList* list : {&second_timers_, &reachable_timers_}) {
+  for (IndexList* list : {&second_timers_, &reachable_timers_}) {
     while (handled < kMaxPerExpire) {
       const std::uint32_t index = list->front();
       if (index == kNoIndex || pool_[index].deadline > now) break;
@@ -111,7 +107,7 @@ std::size_t NeighbourTable::expire(Instant now) {
 
 Instant NeighbourTable::next_deadline() const {
   Instant next = kNever;
-  for (const TimerList* list : {&second_timers_, &reachable_timers_})
+  for (const IndexList* list : {&second_timers_, &reachable_timers_})
     if (list->front() != kNoIndex) next = std::min(next, pool_[list->front()].deadline);
   return next;
 }
@@ -173,7 +169,7 @@ void NeighbourTable::remove(std::uint32_t index) {
     entry.state = NeighbourState::kIdle;
     return;
   }
-  if (entry.age_list != nullptr) entry.age_list->erase(index);
+  if (entry.age_list != nullptr) entry.age_list->remove(age_links(), index);
   index_.erase(entry.address);
   entry.address = 0;
   pool_.release(index);
@@ -291,21 +287,21 @@ void NeighbourTable::transmit(const Frame& frame, const MacAddress& mac) {
 
 // --- Lists ---------------------------------------------------------------------------------------
 
-void NeighbourTable::set_timer(std::uint32_t index, TimerList* list, Instant deadline) {
+void NeighbourTable::set_timer(std::uint32_t index, IndexList* list, Instant deadline) {
   Entry& entry = pool_[index];
-  if (entry.timer_list != nullptr) entry.timer_list->erase(index);
+  if (entry.timer_list != nullptr) entry.timer_list->remove(timer_links(), index);
   entry.timer_list = list;
   entry.deadline = deadline;
-  if (list != nullptr) list->push_back(index);
+  if (list != nullptr) list->push_back(timer_links(), index);
 }
 
 // Puts an entry at the young end of the list that it belongs in.
 void NeighbourTable::set_age(std::uint32_t index) {
   Entry& entry = pool_[index];
-  if (entry.age_list != nullptr) entry.age_list->erase(index);
+  if (entry.age_list != nullptr) entry.age_list->remove(age_links(), index);
   const bool pinned = entry.waiting_count > 0 || is_gateway(entry);
   entry.age_list = pinned ? nullptr : entry.ever_used ? &used_ : &unused_;
-  if (entry.age_list != nullptr) entry.age_list->push_back(index);
+  if (entry.age_list != nullptr) entry.age_list->push_back(age_links(), index);
 }
 
 // An entry that nobody has asked for has given no answer: a flood of those that ARP packets make

@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/index_list.h"
 #include "base/index_pool.h"
 #include "net/address_index.h"
 #include "net/arp_sender.h"
 #include "net/egress.h"
-#include "net/index_list.h"
 #include "net/link_state.h"
 #include "tern/stats.h"
 #include "tern/time.h"
@@ -80,15 +80,13 @@ class NeighbourTable {
     std::uint8_t waiting_count = 0;  // oldest first in `waiting`
     bool used = false;               // since it was last verified
     bool ever_used = false;          // so an answer of ours may be remembered
-    ListLink timer_link, age_link;
+    IndexLinks timer_links, age_links;
     Instant deadline = kNever;
     Instant since{};  // last confirmed, or begun to resolve
     std::array<Frame, kMaxWaitingPerEntry> waiting;
-    IndexList<Entry, &Entry::timer_link>* timer_list = nullptr;
-    IndexList<Entry, &Entry::age_link>* age_list = nullptr;
+    IndexList* timer_list = nullptr;  // that it is in
+    IndexList* age_list = nullptr;
   };
-  using TimerList = IndexList<Entry, &Entry::timer_link>;
-  using AgeList = IndexList<Entry, &Entry::age_link>;
 
   std::uint32_t use(std::uint32_t address, Instant now);
   std::uint32_t insert(std::uint32_t address, bool displace_used);
@@ -106,9 +104,15 @@ class NeighbourTable {
   std::uint32_t drop_waiting(std::uint32_t index);
   void transmit(const Frame& frame, const MacAddress& mac);
 
-  void set_timer(std::uint32_t index, TimerList* list, Instant deadline);
+  void set_timer(std::uint32_t index, IndexList* list, Instant deadline);
   void set_age(std::uint32_t index);
   void answer_changed(const Entry& entry);
+  auto timer_links() {
+    return [this](std::uint32_t index) -> IndexLinks& { return pool_[index].timer_links; };
+  }
+  auto age_links() {
+    return [this](std::uint32_t index) -> IndexLinks& { return pool_[index].age_links; };
+  }
   bool is_gateway(const Entry& entry) const { return entry.address == gateway_; }
 
   const std::uint32_t gateway_;
@@ -118,10 +122,10 @@ class NeighbourTable {
   Counters& counters_;
   IndexPool<Entry> pool_;
   AddressIndex index_;
-  TimerList second_timers_;     // retries and hold-downs: due a second after they were set
-  TimerList reachable_timers_;  // due kReachableTime after they were set
-  AgeList unused_;              // never used, oldest first   } the gateway and entries with
-  AgeList used_;                // least recently used first  } waiting frames are in neither
+  IndexList second_timers_;     // retries and hold-downs: due a second after they were set
+  IndexList reachable_timers_;  // due kReachableTime after they were set
+  IndexList unused_;            // never used, oldest first   } the gateway and entries with
+  IndexList used_;              // least recently used first  } waiting frames are in neither
   std::uint32_t waiting_frames_ = 0;
   std::uint32_t generation_ = 1;
 };
