@@ -22,9 +22,14 @@ absl::Status invalid(std::string_view field, std::string_view sentence) {
                                                  absl::string_view(sentence.data(), sentence.size())));
 }
 
+// RFC 1122 3.2.1.3: neither 0/8, nor loopback, nor a group's.
+bool is_unicast(Ipv4Address a) {
+  return a.value() >> 24 != 0 && !a.is_loopback() && !a.is_multicast() && !a.is_broadcast();
+}
+
 absl::Status check_address(const StackConfig& config) {
   const Ipv4Address own = config.address.address;
-  if (own.is_unspecified() || own.is_multicast() || own.is_broadcast() || own.is_loopback())
+  if (!is_unicast(own))
     return invalid("address", to_string(own) + " cannot be an interface's address; give a unicast one, e.g. 10.0.2.2/24");
   if (config.address.length > 32) return invalid("address", "the prefix length must be 0 to 32");
   if (config.address.length < 31 && own == config.address.broadcast())
@@ -34,6 +39,8 @@ absl::Status check_address(const StackConfig& config) {
     return invalid("gateway", to_string(*config.gateway) + " is not in the subnet of " + to_string(own) + "/" +
                                   std::to_string(config.address.length));
   if (*config.gateway == own) return invalid("gateway", "is the interface's own address");
+  if (!is_unicast(*config.gateway) || *config.gateway == config.address.broadcast())
+    return invalid("gateway", to_string(*config.gateway) + " is not a host's address");
   return absl::OkStatus();
 }
 
