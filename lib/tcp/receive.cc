@@ -226,7 +226,6 @@ void receive_segment(Engine& e, Tcb& c, Arrival& a) {
 void receive_predicted(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
   update_ts_recent(e, c, s);
-  c.persist_probes = 0;
   if (s.ack != c.snd_una) handle_new_ack(e, c, s);
   update_send_window(e, c, s);
   if (s.payload_length == 0) {
