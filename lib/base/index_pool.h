@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 
 #include "base/assert.h"
+#include "base/zeroed_array.h"
 
 namespace tern {
 
@@ -21,13 +21,9 @@ template <typename T>
 class IndexPool {
  public:
   explicit IndexPool(std::uint32_t capacity)
-      : capacity_(capacity),
-        free_(std::make_unique_for_overwrite<std::uint32_t[]>(capacity ? capacity : 1)),
-        items_(static_cast<T*>(::operator new(sizeof(T) * (capacity ? capacity : std::size_t{1}),
-                                              std::align_val_t{alignof(T)}))) {}
+      : capacity_(capacity), free_(capacity), items_(capacity) {}
   ~IndexPool() {
-    for (std::uint32_t i = 0; i < touched_; ++i) items_[i].~T();
-    ::operator delete(items_, std::align_val_t{alignof(T)});
+    for (std::uint32_t i = 0; i < touched_; ++i) (*this)[i].~T();
   }
   IndexPool(const IndexPool&) = delete;
   IndexPool& operator=(const IndexPool&) = delete;
@@ -36,7 +32,7 @@ class IndexPool {
   std::uint32_t acquire() {
     if (free_count_ > 0) return free_[--free_count_];
     if (touched_ == capacity_) return kNoIndex;
-    new (&items_[touched_]) T();
+    new (&items_[touched_].bytes) T();
     return touched_++;
   }
 
@@ -47,11 +43,11 @@ class IndexPool {
 
   T& operator[](std::uint32_t index) {
     TERN_DASSERT(index < touched_);
-    return items_[index];
+    return reinterpret_cast<T&>(items_[index].bytes);
   }
   const T& operator[](std::uint32_t index) const {
     TERN_DASSERT(index < touched_);
-    return items_[index];
+    return reinterpret_cast<const T&>(items_[index].bytes);
   }
 
   /// Whether the index has ever been handed out: operator[] is defined for it.
@@ -62,11 +58,16 @@ class IndexPool {
   std::uint32_t capacity() const { return capacity_; }
 
  private:
+  struct Place {
+    alignas(T) unsigned char bytes[sizeof(T)];
+  };
+  static_assert(alignof(T) <= 4096, "a mapping is aligned to a page");
+
   std::uint32_t capacity_;
   std::uint32_t touched_ = 0;  // items [0, touched_) have been constructed
   std::uint32_t free_count_ = 0;
-  std::unique_ptr<std::uint32_t[]> free_;
-  T* items_;  // last: nothing that can throw comes after its allocation
+  ZeroedArray<std::uint32_t> free_;  // mapped, not from malloc: a page that is not used is not touched
+  ZeroedArray<Place> items_;
 };
 
 }  // namespace tern

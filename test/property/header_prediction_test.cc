@@ -29,6 +29,8 @@ struct Side {
     config.address = {Ipv4Address(10, 0, 0, 1), 24};
     config.secret = {17, 4};
     config.max_connections = 16;
+    config.max_time_wait = 64;
+    config.send_memory = config.receive_memory = 1'000'000;  // pools below a huge page: 800 stacks are made
     config.tcp.header_prediction = predict;
     config.tcp.receive_buffer = receive_buffer;
     config.tcp.timestamps = timestamps;
