@@ -3,6 +3,7 @@
 exactly the segments that a test asks for, and answers nothing by itself but ARP."""
 import dataclasses
 import os
+import errno
 import select
 import socket
 import struct
@@ -137,7 +138,12 @@ class RawHost:
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self.socket], [], [], left)[0]:
                 return None
-            frame, (_, _, packet_type, _, _) = self.socket.recvfrom(65536)
+            try:
+                frame, (_, _, packet_type, _, _) = self.socket.recvfrom(65536)
+            except OSError as error:
+                if error.errno != errno.ENETDOWN:
+                    raise
+                continue  # the server is through and its device gone; what it sent last is still to be read
             if packet_type == socket.PACKET_OUTGOING:
                 continue
             ethertype = struct.unpack_from("!H", frame, 12)[0]

@@ -16,7 +16,7 @@ NR_HUGEPAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepa
 
 
 def command(rig, *arguments):
-    build = pathlib.Path(rig.command[0]).parents[1]
+    build = pathlib.Path(rig.command[0]).resolve().parents[1]
     return [RUN, "--no-setup", "--no-build", "--build", build, *arguments]
 
 
