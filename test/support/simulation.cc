@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "base/assert.h"
+#include "io/tap/tap_port.h"
 
 namespace tern::test {
 namespace {
@@ -22,6 +23,20 @@ std::unique_ptr<Stack> make_stack(const HostConfig& config, Port& port) {
   TERN_ASSERT(stack.ok());
   return std::move(*stack);
 }
+
+// Shows a FrameObserver what passes.
+class WatchedPort final : public io::TapPort {
+ public:
+  WatchedPort(Port& inner, io::TapClock clock, io::FrameObserver observer)
+      : TapPort(inner, std::move(clock)), observer_(std::move(observer)) {}
+
+ private:
+  void frame_passed(Instant now, io::FrameDirection direction,
+                    std::span<const std::byte> frame) override {
+    observer_(now, direction, frame);
+  }
+  io::FrameObserver observer_;
+};
 
 }  // namespace
 
@@ -41,9 +56,17 @@ HostConfig numbered_host(std::uint8_t n) {
 
 Host::Host(const HostConfig& config, const Decorate& decorate)
     : name_(config.name), port_(config.port), monitor_(config.name) {
-  port_.observe(monitor_.observer());
-  if (decorate) decorator_ = decorate(port_);
-  stack_ = make_stack(config, decorator_ ? *decorator_ : port_);
+  if (!decorate) {
+    port_.observe(monitor_.observer());
+    stack_ = make_stack(config, port_);
+    return;
+  }
+  // What a decorator loses or damages, the stack never saw or never sent.
+  TERN_ASSERT(!config.port.tx_checksum_offload);
+  decorator_ = decorate(port_);
+  watched_ = std::make_unique<WatchedPort>(
+      *decorator_, [this] { return now_; }, monitor_.observer());
+  stack_ = make_stack(config, *watched_);
 }
 
 void Host::expect_quiescent() {
@@ -64,6 +87,7 @@ void Host::expect_quiescent() {
 
 void Host::tear_down() {
   stack_.reset();
+  watched_.reset();
   decorator_.reset();
   EXPECT_EQ(port_.outstanding(), 0u) << name_ << ": frames that never came back";
   EXPECT_EQ(port_.violations(), std::vector<std::string>{}) << name_;

@@ -26,7 +26,9 @@ HostConfig numbered_host(std::uint8_t n);
 /// A stack on a simulated port, with a handler that records and a monitor on its wire.
 class Host {
  public:
-  /// Puts a port between the stack and the simulated one, e.g. a FaultPort.
+  /// Puts a port between the stack and the simulated one, e.g. a FaultPort. The monitor then
+  /// watches between the stack and that port, where checksums that are left to a device are not
+  /// complete yet: not together with tx_checksum_offload.
   using Decorate = std::function<std::unique_ptr<Port>(Port& inner)>;
 
   explicit Host(const HostConfig& config, const Decorate& decorate = {});
@@ -41,7 +43,10 @@ class Host {
   Ipv4Address address() const { return stack_->config().address.address; }
 
   /// Polls once.
-  std::size_t poll(Instant now) { return stack_->poll(now); }
+  std::size_t poll(Instant now) {
+    now_ = now;
+    return stack_->poll(now);
+  }
   /// Expects that nothing is left: connections, timers, frames, chunks. TIME-WAIT may be.
   void expect_quiescent();
   /// Takes the stack down and expects that every frame came back and nothing went wrong on the
@@ -53,7 +58,9 @@ class Host {
   io::SimPort port_;
   WireMonitor monitor_;
   RecordingHandler handler_;
+  Instant now_{};
   std::unique_ptr<Port> decorator_;
+  std::unique_ptr<Port> watched_;  // in front of the decorator
   std::unique_ptr<Stack> stack_;
 };
 

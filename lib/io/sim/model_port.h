@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/sim/frame_blocks.h"
 #include "io/frame_observer.h"
+#include "io/sim/frame_blocks.h"
 #include "tern/port.h"
 
 namespace tern::io {
