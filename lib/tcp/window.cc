@@ -8,15 +8,22 @@
 namespace tern::tcp {
 namespace {
 
-// Bytes that the buffer can still take: what is queued or lent counts, what waits out of order lies
-// inside the window already.
+// The largest window that can be offered: the buffer, as far as the 16-bit field and the scale
+// express it.
+std::uint32_t largest_window(const Engine& e, const Tcb& c) {
+  return std::min(e.config.receive_buffer, 0xffffu << c.rcv_wscale);
+}
+
+// Bytes of window that the buffer has room for: what is queued or lent counts, what waits out of
+// order lies inside the window already.
 std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
   const std::uint32_t used = c.receive_queue.bytes() + c.loaned;
-  return used < e.config.receive_buffer ? e.config.receive_buffer - used : 0;
+  const std::uint32_t room = used < e.config.receive_buffer ? e.config.receive_buffer - used : 0;
+  return std::min(room, largest_window(e, c));
 }
 
 std::uint32_t useful_step(const Engine& e, const Tcb& c) {
-  return std::min<std::uint32_t>(e.config.receive_buffer / 2, c.rcv_mss);
+  return std::min<std::uint32_t>(largest_window(e, c) / 2, c.rcv_mss);
 }
 
 }  // namespace
@@ -45,7 +52,7 @@ void on_buffer_freed(Engine& e, Tcb& c) {
   const std::uint32_t promised = c.advertised_window();
   if (room <= promised) return;
   const std::uint32_t step = room - promised;
-  const std::uint32_t buffer = e.config.receive_buffer;
+  const std::uint32_t buffer = largest_window(e, c);
   // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
   const bool worth = step >= buffer / 2 || (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
   if (!worth) return;

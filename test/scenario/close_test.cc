@@ -65,6 +65,17 @@ TEST(Close, PassiveThreePackets) {
   EXPECT_EQ(t.record().reason, CloseReason::kFinished);
 }
 
+TEST(Close, HalfCloseThenThePeerGoesOn) {
+  FinWait2 t;
+  t.in(data(1, 1000, 2));
+  t.out_at(40ms, {ack(2, 1001)});
+  t.in(data(1001, 500, 2, "FP."));
+  t.out({ack(2, 1502)});
+  EXPECT_EQ(t.record().received, stream(0, 1500));
+  EXPECT_EQ(t.record().peer_finished, 1u);
+  EXPECT_EQ(t.state(), kTimeWait);
+}
+
 TEST(Close, ThePeerHalfClosesAndWeGoOn) {
   CloseWait t;
   t.write(1000);
@@ -188,6 +199,19 @@ TEST(Close, FinWait2ExpiresWhenClosedBeforeTheAck) {
   EXPECT_EQ(t.state(), kFinWait2);
   t.silent_to(60s + 100ms);
   EXPECT_EQ(t.state(), kClosed);
+}
+
+// While the application reads, ten minutes of silence are allowed at a time.
+TEST(Close, HalfClosedFinWait2ExpiresAfterTenMinutesOfSilence) {
+  FinWait2 t;
+  t.run_to(9min);
+  t.in(data(1, 10, 2));
+  t.out_at(9min + 40ms, {ack(2, 11)});
+  t.silent_to(19min - 100us);
+  EXPECT_EQ(t.state(), kFinWait2);
+  t.silent_to(19min);
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kTimedOut);
 }
 
 // The FIN is repeated as data is, and the connection given up as with data: the handshake took no

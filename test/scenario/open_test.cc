@@ -120,6 +120,14 @@ TEST(Open, WhatIsWrittenBeforeTheHandshakeFollowsIt) {
   EXPECT_THAT(t.history(), ElementsAre(kSynSent, kFinWait1));
 }
 
+TEST(Open, DataOnTheThirdPacket) {
+  SynReceived t;
+  t.in(data(1, 100, 1));
+  EXPECT_EQ(t.state(), kEstablished);
+  EXPECT_EQ(t.record().received, stream(0, 100));
+  t.out_at(40ms, {ack(1, 101)});
+}
+
 TEST(Open, FinOnTheThirdPacket) {
   SynReceived t;
   t.in(data(1, 100, 1, "F."));

@@ -58,6 +58,7 @@ class Script {
 
   // Time.
   void mark() { mark_ = now_; }  ///< the clock reads 0
+  Instant now() const { return now_; }
   Duration clock() const { return now_ - mark_; }
   void run_to(Duration time);
   void run_for(Duration time) { run_to(clock() + time); }
@@ -69,12 +70,15 @@ class Script {
   void in_burst(std::vector<Segment> segments);  ///< in one poll
 
   // The stack. What it has sent since the last call is this, all of it at this instant; or runs to
-  // `time`, and it was at `time`. Timestamps are compared where the expected segment has them.
+  // `time`, and it was at `time`. Window and timestamps are compared where the expected segment has
+  // any (other than 65535); WireMonitor sees to it that they are there where they must be.
   void out(std::initializer_list<Segment> expected, Where where = here());
   void out_at(Duration time, std::initializer_list<Segment> expected, Where where = here());
   void silent(Where where = here()) { out({}, where); }
   void silent_to(Duration time, Where where = here()) { out_at(time, {}, where); }
   std::vector<Segment> take();  ///< without judging
+  /// Its ISN for Path's ports, the absolute number.
+  std::uint32_t isn() { return flow_of({}).our_isn; }
 
   // The application.
   Connection connection();  ///< the handler's last, or what connect() answered
