@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "io/dpdk/eal.h"
 
@@ -17,6 +21,12 @@ namespace {
 std::string unique_name(const std::string& driver) {
   static int count = 0;
   return driver + std::to_string(count++);
+}
+
+std::string own_path() {
+  std::array<char, 4096> path{};
+  return ::readlink("/proc/self/exe", path.data(), path.size() - 1) < 0 ? "/bin/false"
+                                                                        : path.data();
 }
 }  // namespace
 
@@ -47,15 +57,30 @@ unsigned TestDevice::available() const { return rte_mempool_avail_count(device_-
 unsigned TestDevice::size() const { return device_->pool(0)->size; }
 
 std::string try_eal(const std::string& arguments) {
-  std::array<char, 4096> path{};
-  if (::readlink("/proc/self/exe", path.data(), path.size() - 1) < 0) return "no /proc/self/exe";
-  const std::string command = std::string(path.data()) + " --try-eal " + arguments + " 2>&1";
-  std::FILE* pipe = ::popen(command.c_str(), "r");
+  std::FILE* pipe = ::popen((own_path() + " --try-eal " + arguments + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return "popen failed";
   std::string output;
   for (int c; (c = std::fgetc(pipe)) != EOF;) output.push_back(static_cast<char>(c));
   ::pclose(pipe);
   return output;
+}
+
+std::FILE* start_eal(const std::string& arguments) {
+  // Its input is ours to close; its output, a file, says when it is up.
+  const std::string said = testing::TempDir() + "tern-eal-" + std::to_string(::getpid());
+  std::FILE* pipe =
+      ::popen((own_path() + " --hold-eal " + arguments + " >" + said + " 2>&1").c_str(), "w");
+  bool up = false;
+  for (int i = 0; i < 200 && !up; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::string line;
+    std::ifstream file(said);
+    up = std::getline(file, line) && line == "OK" && !file.eof();
+  }
+  std::filesystem::remove(said);
+  if (up || pipe == nullptr) return pipe;
+  ::pclose(pipe);
+  return nullptr;
 }
 
 std::string why_no_tap() {

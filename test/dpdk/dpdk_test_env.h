@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,9 @@ class TestDevice {
 /// What this executable prints when run with "--try-eal ARGUMENTS": EAL's status, in a process of
 /// its own since EAL starts once per process.
 std::string try_eal(const std::string& arguments);
+
+/// The same, but EAL stays up until the answer is given to pclose(); nullptr: it did not start.
+std::FILE* start_eal(const std::string& arguments);
 
 /// Empty, or why no tap device can be made here.
 std::string why_no_tap();

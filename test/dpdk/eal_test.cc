@@ -115,19 +115,26 @@ TEST(Eal, StartsOncePerProcess) {
   EXPECT_EQ(again.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// With a prefix of the caller's; server_test looks after those of our own.
 TEST(Eal, LeavesNoFilesBehind) {
+  const std::string prefix = "terntest-" + std::to_string(::getpid());
+  EXPECT_EQ(try_eal("--no-huge --vdev=net_null0 --file-prefix " + prefix), "OK\n");
+  EXPECT_FALSE(std::filesystem::exists("/var/run/dpdk/" + prefix));
+}
+
+// The loser must not clear the winner's files away.
+TEST(Eal, AFilePrefixInUseIsRefusedAndLeftAlone) {
   namespace fs = std::filesystem;
-  const auto count = [] {
-    std::size_t directories = 0;
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator("/var/run/dpdk", none))
-      directories += entry.path().filename().string().starts_with("tern-") ? 1 : 0;
-    return directories;
-  };
-  const std::size_t before = count();
-  EXPECT_EQ(try_eal("--vdev=net_null0"), "OK\n");
-  EXPECT_EQ(try_eal("--no-huge --vdev=net_null0"), "OK\n");
-  EXPECT_EQ(count(), before);
+  const std::string prefix = "terntest2-" + std::to_string(::getpid());
+  const std::string arguments = "--no-huge -m 64 --vdev=net_null0 --file-prefix=" + prefix;
+  std::FILE* first = start_eal(arguments);
+  ASSERT_NE(first, nullptr);
+  const std::string second = try_eal(arguments);
+  EXPECT_THAT(second, StartsWith("ALREADY_EXISTS"));
+  EXPECT_THAT(second, HasSubstr("--file-prefix"));
+  EXPECT_TRUE(fs::exists("/var/run/dpdk/" + prefix + "/config"));
+  ::pclose(first);
+  EXPECT_FALSE(fs::exists("/var/run/dpdk/" + prefix));
 }
 
 TEST(ExplainEalFailure, KnownWords) {

@@ -11,18 +11,22 @@
 
 namespace {
 
-// Prints "OK", or the status in one line.
-int try_eal(int count, char** arguments) {
-  tern::io::EalConfig config{.program = "dpdk_test", .arguments = {arguments, arguments + count}};
+// Prints "OK", or the status in one line; with `hold` stays up until its input ends.
+int try_eal(int count, char** arguments, bool hold) {
+  const tern::io::EalConfig config{.program = "dpdk_test",
+                                   .arguments = {arguments, arguments + count}};
   const auto eal = tern::io::Eal::start(config);
   std::cout << (eal.ok() ? std::string("OK") : eal.status().ToString()) << std::endl;
+  while (hold && std::cin.get() != EOF) continue;
   return eal.ok() ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "--try-eal") return try_eal(argc - 2, argv + 2);
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "--try-eal" || mode == "--hold-eal")
+    return try_eal(argc - 2, argv + 2, mode == "--hold-eal");
   testing::InitGoogleTest(&argc, argv);
   // Whatever interfaces and addresses the tests make are theirs alone, and go with the process.
   if (::geteuid() == 0) ::unshare(CLONE_NEWNET);

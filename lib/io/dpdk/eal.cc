@@ -2,6 +2,7 @@
 #include "io/dpdk/eal.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -124,9 +125,27 @@ int call_rte_eal_init(const EalConfig& config, const Arguments& arguments) {
   return rte_eal_init(static_cast<int>(line.size()), argv.data());
 }
 
-void remove_directory(const std::string& directory) {
+// Whether another process, the primary one of this file prefix, holds EAL's lock on its
+// configuration.
+bool is_locked_by_another(const std::string& config_file) {
+  const int fd = ::open(config_file.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return true;  // no such file: EAL shares nothing, and others may use the directory
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool locked = ::fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+  ::close(fd);
+  return locked;
+}
+
+// rte_eal_cleanup() leaves EAL's files there. With a prefix of our own all is ours; a given one may
+// be another's too.
+void remove_runtime_directory(const std::string& directory, bool is_own) {
   std::error_code ignored;
-  if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
+  if (is_own || !is_locked_by_another(directory + "/config"))
+    std::filesystem::remove_all(directory, ignored);
+  else
+    std::filesystem::remove(directory, ignored);  // if it is empty
 }
 
 std::uint64_t read_number(const std::filesystem::path& file) {
@@ -178,8 +197,7 @@ absl::StatusOr<std::unique_ptr<Eal>> Eal::start(const EalConfig& config, LogSink
   const int error = used < 0 ? rte_errno : 0;
   const std::string output = eal->recent_log() + capture.finish();
   eal->is_up_ = used >= 0;
-  if (has_any(eal->arguments_, {"--file-prefix=" + own_file_prefix()}))
-    eal->runtime_directory_ = rte_eal_get_runtime_dir();
+  eal->runtime_directory_ = rte_eal_get_runtime_dir();
   // A virtual device that fails does not fail rte_eal_init.
   const bool failed =
       used < 0 || output.find("vdev_probe(): failed to initialize") != std::string::npos;
@@ -193,7 +211,9 @@ Eal::Eal(EalConfig config, std::vector<std::string> arguments, std::unique_ptr<L
 
 Eal::~Eal() {
   if (is_up_) rte_eal_cleanup();
-  remove_directory(runtime_directory_);
+  if (runtime_directory_.empty()) return;  // it was not even looked for
+  remove_runtime_directory(runtime_directory_,
+                           has_any(arguments_, {"--file-prefix=" + own_file_prefix()}));
 }
 
 }  // namespace tern::io

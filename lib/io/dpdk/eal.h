@@ -63,7 +63,7 @@ class Eal {
   EalConfig config_;
   std::vector<std::string> arguments_;
   std::unique_ptr<LogStream> log_;
-  std::string runtime_directory_;  // ours alone if the file prefix is; else empty
+  std::string runtime_directory_;  // /var/run/dpdk/PREFIX
   bool is_up_ = false;
 };
 
