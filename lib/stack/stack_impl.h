@@ -74,7 +74,7 @@ class StackImpl {
   template <class F>
   void for_each_connection(F&& f) {
     for (std::uint32_t i = 0; i < engine_.tcbs.touched(); ++i)
-      if (tcp::Tcb& c = engine_.tcbs[i]; c.handler != nullptr && !c.has(tcp::flag::kClosePending)) f(c);
+      if (tcp::Tcb& c = engine_.tcbs[i]; c.handler != nullptr) f(c);
   }
 
   // events.cc

@@ -177,7 +177,8 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a) {
     fin_acked = handle_new_ack(e, c, s);
   else if (is_duplicate_ack(c, s))
     on_duplicate_ack(e, c);
-  if (s.ack.at_or_after(c.snd_una)) update_send_window(e, c, s);
+  // RFC 7323 2.2: the window of a SYN,ACK is not scaled, and its SYN has told it already.
+  if (s.ack.at_or_after(c.snd_una) && !a.was_syn) update_send_window(e, c, s);
   return fin_acked ? after_fin_acked(e, c) : true;
 }
 

@@ -95,6 +95,7 @@ void receive_in_syn_sent(Engine& e, Tcb& c, Arrival& a) {
   take_peer_syn(e, c, s);
   if (acks_syn) return complete_active_open(e, c, a);
   set_state(e, c, TcpState::kSynReceived);  // simultaneous open (MUST-10)
+  c.clear(flag::kTiming);                   // our SYN goes out again, with an ACK: Karn (MUST-18)
   c.set(flag::kSynPending);
   e.schedule_output(c);
 }

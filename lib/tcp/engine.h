@@ -45,6 +45,7 @@ struct Arrival {
   wire::TcpSegment& segment;
   const Frame& frame;
   bool frame_kept = false;
+  bool was_syn = false;  // its SYN is dealt with and taken off; its window is not scaled
 };
 
 /// One key for each purpose, so that nothing learnt about one helps with another.

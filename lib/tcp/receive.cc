@@ -83,7 +83,8 @@ bool check_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 
 // A repeated SYN means that our SYN,ACK was lost; a SYN,ACK that crosses ours in a simultaneous open
 // is an ACK of our SYN to which the peer's SYN still clings.
-bool check_repeated_syn(Engine& e, Tcb& c, wire::TcpSegment& s) {
+bool check_repeated_syn(Engine& e, Tcb& c, Arrival& a) {
+  wire::TcpSegment& s = a.segment;
   if (c.state != TcpState::kSynReceived || !s.has(kSyn) || s.has(kRst) || s.seq != c.irs) return true;
   if (!s.has(kAck)) {
     if (!is_too_old(e, c, s)) update_ts_recent(e, c, s);  // else the echo would time the lost one
@@ -93,6 +94,7 @@ bool check_repeated_syn(Engine& e, Tcb& c, wire::TcpSegment& s) {
   }
   s.flags &= static_cast<std::uint8_t>(~kSyn);
   s.seq += 1;
+  a.was_syn = true;
   return true;
 }
 
@@ -215,7 +217,7 @@ void process_text_and_fin(Engine& e, Tcb& c, Arrival& a) {
 void receive_segment(Engine& e, Tcb& c, Arrival& a) {
   ++e.counters.rx_slow;
   if (c.state == TcpState::kSynSent) return receive_in_syn_sent(e, c, a);
-  if (!check_repeated_syn(e, c, a.segment)) return;
+  if (!check_repeated_syn(e, c, a)) return;
   if (!check_sequence(e, c, a)) return;
   if (!check_rst(e, c, a.segment)) return;
   if (!check_syn(e, c, a.segment)) return;

@@ -174,6 +174,23 @@ TEST(Close, UnreadDataIsKeptForTheReader) {
   EXPECT_EQ(slow.record().reason, CloseReason::kFinished);
 }
 
+TEST(Close, AbortAllEndsAlsoWhatNobodyReads) {
+  Established t;
+  t.app.read = false;
+  t.in(data(1, 10, 1, "F."));
+  t.out({ack(1, 12)});
+  t.shutdown_send();
+  t.out({seg("F.", 1, 12)});
+  t.in(ack(12, 2));
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().closed, 0u);
+  t.stack().abort_all();
+  t.poll();
+  t.silent();
+  EXPECT_EQ(t.record().closed, 1u);
+  EXPECT_EQ(t.stack().usage().connections, 0u);
+}
+
 TEST(Close, FinWait2ExpiresAfterClose) {
   FinWait2 t;
   t.run_to(1s);

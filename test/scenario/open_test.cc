@@ -120,6 +120,48 @@ TEST(Open, WhatIsWrittenBeforeTheHandshakeFollowsIt) {
   EXPECT_THAT(t.history(), ElementsAre(kSynSent, kFinWait1));
 }
 
+TEST(Open, Simultaneous) {
+  Given given;
+  given.peer_syn.wscale = 7;
+  given.peer_syn.window = 1000;
+  SynSent t(given);
+  t.run_to(10ms);
+  t.in(given.peer_syn);
+  Segment answer = seg("S.", 0, 1);
+  answer.mss = 1460;
+  answer.wscale = 3;
+  t.out({answer});
+  EXPECT_EQ(t.record().established, 0u);
+  t.run_to(20ms);
+  Segment crossing = given.peer_syn;
+  crossing.flags = "S.";
+  crossing.ack = 1;
+  t.in(crossing);
+  t.silent();
+  EXPECT_THAT(t.history(), ElementsAre(kSynSent, kSynReceived, kEstablished));
+  EXPECT_EQ(t.record().established, 1u);
+  EXPECT_EQ(t.info().send_window_bytes, 1000u) << "RFC 7323 2.2: a SYN's window is not scaled";
+  t.write(10);
+  Segment first = data(1, 10, 1, "P.");
+  first.window = 262144 >> 3;
+  t.out({first});
+}
+
+// Karn: what answers one of two SYNs times neither (MUST-18).
+TEST(Open, SimultaneousIsNotTimed) {
+  SynSent t;
+  t.run_to(500ms);
+  t.in(t.given.peer_syn);
+  Segment answer = seg("S.", 0, 1);
+  answer.mss = 1460;
+  t.out({answer});
+  t.run_to(600ms);
+  t.in(ack(1, 1));
+  EXPECT_EQ(t.state(), kEstablished);
+  EXPECT_EQ(t.info().srtt_us, 0u);
+  EXPECT_EQ(t.info().rto_us, 1'000'000u);
+}
+
 TEST(Open, DataOnTheThirdPacket) {
   SynReceived t;
   t.in(data(1, 100, 1));
