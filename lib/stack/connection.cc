@@ -44,9 +44,11 @@ std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::siz
 void StackImpl::return_chunk(RxChunk& chunk) {
   engine_.receive_buffers.release(chunk.node_);
   chunk.stack_ = nullptr;
+  chunk.data_ = nullptr;
+  const std::uint32_t bytes = std::exchange(chunk.size_, 0);
   Tcb* c = find(Connection(this, chunk.connection_, chunk.generation_));
   if (c == nullptr) return;
-  c->loaned -= chunk.size_;
+  c->loaned -= bytes;
   tcp::on_buffer_freed(engine_, *c);
 }
 
@@ -83,12 +85,13 @@ std::size_t StackImpl::send_space(const Tcb& c) const {
 Errc StackImpl::forward(const Connection& connection, RxChunk& chunk, SendFlags flags) {
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
+  if (chunk.stack_ == nullptr) return Errc::kInvalidArgument;  // moved from, or sent already
   if (send_space(*c) < chunk.size()) return refuse_send(*c, Errc::kQueueFull);
   // All or nothing: room for the whole chunk is reserved before a byte is queued.
   if (!c->send_queue.can_append(engine_.send_chunks, chunk.size())) return refuse_send(*c, Errc::kNoBuffers);
   c->send_queue.append(engine_.send_chunks, chunk.bytes());
   after_send(*c, flags);
-  return_chunk(chunk);
+  chunk.stack_->return_chunk(chunk);  // which may be another one's, in a proxy
   return Errc::kOk;
 }
 
@@ -109,8 +112,10 @@ Result<TxChunk> StackImpl::reserve(const Connection& connection, std::size_t byt
 Errc StackImpl::send(const Connection& connection, const TxChunk& chunk, SendFlags flags) {
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
-  // Another send on the connection has ended this reservation, or it never was one.
-  if (!c->send_queue.commit(engine_.send_chunks, chunk.size())) return Errc::kInvalidArgument;
+  // Another send on the connection has ended this reservation, or it is another connection's.
+  if (chunk.data_ == nullptr || chunk.data_ != c->send_queue.reservation(engine_.send_chunks)) return Errc::kInvalidArgument;
+  if (chunk.size() > send_space(*c)) return Errc::kInvalidArgument;
+  c->send_queue.commit(engine_.send_chunks, chunk.size());
   after_send(*c, flags);
   return Errc::kOk;
 }

@@ -46,7 +46,7 @@ bool check_sequence(Engine& e, Tcb& c, Arrival& a) {
   }
   const std::uint32_t window = c.advertised_window();
   if (is_acceptable(s.seq, s.length(), c.rcv_nxt, window)) {
-    update_ts_recent(e, c, s);
+    if (!s.has(kRst)) update_ts_recent(e, c, s);  // PAWS lets any RST pass; believed or not, its clock is not
     return true;
   }
   // MUST-66 and RFC 9293 3.10.7.4: at a zero window the text is refused but ACK, URG and RST count.

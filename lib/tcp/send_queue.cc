@@ -88,6 +88,11 @@ std::span<std::byte> SendQueue::reserve(SendChunkPool& pool, std::size_t bytes) 
   return {pool.data(tail_) + pool.header(tail_).length, std::min<std::size_t>(bytes, room)};
 }
 
+const std::byte* SendQueue::reservation(const SendChunkPool& pool) const {
+  if (reserved_ == kNoIndex) return nullptr;
+  return pool.data(reserved_) + (reserved_ == tail_ ? pool.header(tail_).length : 0);
+}
+
 bool SendQueue::commit(SendChunkPool& pool, std::size_t bytes) {
   if (reserved_ == kNoIndex) return false;
   if (bytes == 0) {

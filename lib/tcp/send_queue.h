@@ -104,6 +104,9 @@ class SendQueue {
   /// append(), cancel_reservation() or clear() ends it.
   std::span<std::byte> reserve(SendChunkPool& pool, std::size_t bytes);
 
+  /// Where the reservation begins; nullptr if there is none.
+  const std::byte* reservation(const SendChunkPool& pool) const;
+
   /// Makes the first `bytes` of the reservation part of the queue; 0 gives it back. False: there is
   /// no reservation, and nothing was queued.
   bool commit(SendChunkPool& pool, std::size_t bytes);

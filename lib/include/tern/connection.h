@@ -67,7 +67,7 @@ class RxChunk {
 
 /// Room in a connection's send queue, to be written straight into. Obtained by reserve(), passed to
 /// send() with the number of bytes written. Must be sent or dropped before the next call that sends
-/// on the same connection.
+/// on or ends the same connection, and before the next poll: the memory is another's then.
 class TxChunk {
  public:
   std::span<std::byte> writable_bytes() const { return {data_, capacity_}; }
