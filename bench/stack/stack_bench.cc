@@ -54,7 +54,8 @@ class Script {
     stack_ = std::move(*Stack::create(config, port_));
     if (!stack_->listen({.port = kPort}, echo_)) std::abort();
     for (std::uint32_t i = 0; i < connections; ++i)
-      peers_[i] = {Ipv4Address(10, 1, 0, 0).value() + i / 40'000, static_cast<std::uint16_t>(10'000 + i % 40'000), i * 77, 0};
+      peers_[i] = {Ipv4Address(10, 1, 0, 0).value() + i / 40'000,
+                   static_cast<std::uint16_t>(10'000 + i % 40'000), i * 77, 0};
     for (std::uint32_t i = 0; i < connections; i += 40'000) learn(peers_[i].address);
     write_template();
   }
@@ -88,7 +89,9 @@ class Script {
     for (std::size_t i = 0; i < count; ++i) send(first[i], kSyn, 0);
     poll();
     for (const Frame& frame : port_.sent()) {
-      const auto which = load_be32(frame.data + 30) == first->address ? load_be16(frame.data + kTcpOffset + 2) - first->port : 0;
+      const auto which = load_be32(frame.data + 30) == first->address
+                             ? load_be16(frame.data + kTcpOffset + 2) - first->port
+                             : 0;
       first[which].ack = load_be32(frame.data + kTcpOffset + 4) + 1;
     }
     port_.clear_sent();
@@ -120,7 +123,8 @@ class Script {
   }
 
   void write_template() {
-    wire::write_ethernet(template_, {{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 2}}, wire::ether_type::kIpv4});
+    wire::write_ethernet(template_,
+                         {{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 2}}, wire::ether_type::kIpv4});
     wire::Ipv4Header ip;
     ip.destination = Ipv4Address(10, 0, 0, 1).value();
     ip.protocol = wire::ip_protocol::kTcp;
@@ -145,12 +149,13 @@ std::vector<std::uint32_t> shuffled(std::size_t count) {
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0);
   Prng prng(1);
-  for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[prng.below(static_cast<std::uint32_t>(i))]);
+  for (std::size_t i = count; i > 1; --i)
+    std::swap(order[i - 1], order[prng.below(static_cast<std::uint32_t>(i))]);
   return order;
 }
 
-// A 64-byte request in, its echo out, which carries the ACK; the next request acknowledges the echo.
-// Connections take turns in random order, so each is as cold as their number makes it.
+// A 64-byte request in, its echo out, which carries the ACK; the next request acknowledges the
+// echo. Connections take turns in random order, so each is as cold as their number makes it.
 void BM_Echo(benchmark::State& state) {
   Script script(static_cast<std::uint32_t>(state.range(0)));
   script.establish_all();
@@ -172,7 +177,8 @@ void BM_Echo(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(burst) * state.iterations());
 }
 
-// Connect, one request with its echo, close by the client: eight segments a connection, four each way.
+// Connect, one request with its echo, close by the client: eight segments a connection, four each
+// way.
 void BM_ConnectRequestClose(benchmark::State& state) {
   Script script(kBurst);
   std::vector<Peer>& peers = script.peers();

@@ -9,8 +9,8 @@
 namespace tern::bench {
 
 /// A port without a device: frames are 2 KB slots of one block, last in, first out. What the
-/// benchmark feeds is received, what the stack sends is shown to the benchmark and recycled. It does
-/// what a NIC with all checksum offloads would leave to software, which is next to nothing.
+/// benchmark feeds is received, what the stack sends is shown to the benchmark and recycled. It
+/// does what a NIC with all checksum offloads would leave to software, which is next to nothing.
 class BenchPort final : public Port {
  public:
   static constexpr std::uint32_t kFrameBytes = 2048;
@@ -19,7 +19,8 @@ class BenchPort final : public Port {
     info_.mac = {{2, 0, 0, 0, 0, 1}};
     info_.frame_capacity = kFrameBytes;
     info_.tx_ip_checksum = info_.tx_tcp_checksum = true;
-    for (std::uint32_t i = 0; i < frames; ++i) free_.push_back(&memory_[std::size_t{i} * kFrameBytes]);
+    for (std::uint32_t i = 0; i < frames; ++i)
+      free_.push_back(&memory_[std::size_t{i} * kFrameBytes]);
     sent_.reserve(frames);
   }
 

@@ -9,8 +9,10 @@ namespace tern {
 }  // namespace tern
 
 /// What must hold. Stays on in release builds: use where the check is cheap.
-#define TERN_ASSERT(expression) \
-  (__builtin_expect(!!(expression), 1) ? void(0) : ::tern::assertion_failed(#expression, __FILE__, __LINE__))
+#define TERN_ASSERT(expression)        \
+  (__builtin_expect(!!(expression), 1) \
+       ? void(0)                       \
+       : ::tern::assertion_failed(#expression, __FILE__, __LINE__))
 
 /// What must hold, checked in debug builds only: for hot paths and costly checks.
 #ifdef NDEBUG

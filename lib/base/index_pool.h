@@ -66,7 +66,8 @@ class IndexPool {
   std::uint32_t capacity_;
   std::uint32_t touched_ = 0;  // items [0, touched_) have been constructed
   std::uint32_t free_count_ = 0;
-  ZeroedArray<std::uint32_t> free_;  // mapped, not from malloc: a page that is not used is not touched
+  ZeroedArray<std::uint32_t>
+      free_;  // mapped, not from malloc: a page that is not used is not touched
   ZeroedArray<Place> items_;
 };
 

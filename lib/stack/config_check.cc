@@ -18,8 +18,9 @@ constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint32_t kMaxConnections = 1u << 28;
 
 absl::Status invalid(std::string_view field, std::string_view sentence) {
-  return absl::InvalidArgumentError(absl::StrCat(absl::string_view(field.data(), field.size()), ": ",
-                                                 absl::string_view(sentence.data(), sentence.size())));
+  return absl::InvalidArgumentError(
+      absl::StrCat(absl::string_view(field.data(), field.size()), ": ",
+                   absl::string_view(sentence.data(), sentence.size())));
 }
 
 // RFC 1122 3.2.1.3: neither 0/8, nor loopback, nor a group's.
@@ -30,14 +31,16 @@ bool is_unicast(Ipv4Address a) {
 absl::Status check_address(const StackConfig& config) {
   const Ipv4Address own = config.address.address;
   if (!is_unicast(own))
-    return invalid("address", to_string(own) + " cannot be an interface's address; give a unicast one, e.g. 10.0.2.2/24");
+    return invalid(
+        "address",
+        to_string(own) + " cannot be an interface's address; give a unicast one, e.g. 10.0.2.2/24");
   if (config.address.length > 32) return invalid("address", "the prefix length must be 0 to 32");
   if (config.address.length < 31 && own == config.address.broadcast())
     return invalid("address", to_string(own) + " is the broadcast address of its own subnet");
   if (!config.gateway) return absl::OkStatus();
   if (!config.address.contains(*config.gateway))
-    return invalid("gateway", to_string(*config.gateway) + " is not in the subnet of " + to_string(own) + "/" +
-                                  std::to_string(config.address.length));
+    return invalid("gateway", to_string(*config.gateway) + " is not in the subnet of " +
+                                  to_string(own) + "/" + std::to_string(config.address.length));
   if (*config.gateway == own) return invalid("gateway", "is the interface's own address");
   if (!is_unicast(*config.gateway) || *config.gateway == config.address.broadcast())
     return invalid("gateway", to_string(*config.gateway) + " is not a host's address");
@@ -52,27 +55,34 @@ absl::Status check_sizes(const StackConfig& config) {
   if (config.max_half_open == 0) return invalid("max_half_open", "must be at least 1");
   for (const auto& [field, bytes] : {std::pair{"receive_buffer", config.tcp.receive_buffer},
                                      std::pair{"send_buffer", config.tcp.send_buffer}})
-    if (bytes < kMinBuffer || bytes > kMaxBuffer) return invalid(field, "must be 4096 to 1073725440 bytes");
+    if (bytes < kMinBuffer || bytes > kMaxBuffer)
+      return invalid(field, "must be 4096 to 1073725440 bytes");
   if (config.tcp.send_buffer < 64 * 1024)
-    return invalid("send_buffer", "must be at least 65536 bytes, the largest chunk that a device can deliver");
+    return invalid("send_buffer",
+                   "must be at least 65536 bytes, the largest chunk that a device can deliver");
   return absl::OkStatus();
 }
 
 absl::Status check_timers(const TcpConfig& tcp) {
   if (tcp.min_rto <= Duration::zero() || tcp.max_rto < tcp.min_rto || tcp.initial_rto < tcp.min_rto)
-    return invalid("min_rto", "the time-outs must satisfy 0 < min_rto <= initial_rto and min_rto <= max_rto");
+    return invalid("min_rto",
+                   "the time-outs must satisfy 0 < min_rto <= initial_rto and min_rto <= max_rto");
   if (tcp.delayed_ack < Duration::zero() || tcp.delayed_ack >= 500ms)
     return invalid("delayed_ack", "must be less than 500 ms (RFC 9293 MUST-40)");
-  if (tcp.msl <= Duration::zero() || tcp.msl > 10min) return invalid("msl", "must be above 0 and at most 10 minutes");
+  if (tcp.msl <= Duration::zero() || tcp.msl > 10min)
+    return invalid("msl", "must be above 0 and at most 10 minutes");
   if (tcp.max_rto > 1h || tcp.connect_timeout > 24h || tcp.fin_wait_2_timeout > 24h)
     return invalid("max_rto", "time-outs must stay below an hour (max_rto) or a day (the others)");
   return absl::OkStatus();
 }
 
 absl::Status check_port(const PortInfo& port) {
-  if (port.mtu < kMinMtu) return invalid("mtu", "the port's MTU is " + std::to_string(port.mtu) + "; at least 576 is needed");
+  if (port.mtu < kMinMtu)
+    return invalid("mtu",
+                   "the port's MTU is " + std::to_string(port.mtu) + "; at least 576 is needed");
   if (port.frame_capacity < port.mtu + kEthernetHeaderBytes)
-    return invalid("mtu", "the port's buffers hold " + std::to_string(port.frame_capacity) + " bytes, a frame needs " +
+    return invalid("mtu", "the port's buffers hold " + std::to_string(port.frame_capacity) +
+                              " bytes, a frame needs " +
                               std::to_string(port.mtu + kEthernetHeaderBytes));
   return absl::OkStatus();
 }
@@ -81,13 +91,16 @@ absl::Status check_port(const PortInfo& port) {
 
 StackConfig with_derived_sizes(StackConfig config) {
   if (config.max_time_wait == 0)
-    config.max_time_wait = std::max<std::uint32_t>(16384, static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                                              4ull * config.max_connections, kMaxConnections)));
+    config.max_time_wait =
+        std::max<std::uint32_t>(16384, static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                           4ull * config.max_connections, kMaxConnections)));
   // A few KB for each connection: not all are in the middle of a transfer at once. Untouched memory
   // costs nothing.
   const std::uint64_t per_connection = std::uint64_t{config.max_connections} * 4096;
-  if (config.send_memory == 0) config.send_memory = std::clamp(per_connection, 32 * kMiB, 1024 * kMiB);
-  if (config.receive_memory == 0) config.receive_memory = std::clamp(per_connection, 32 * kMiB, 1024 * kMiB);
+  if (config.send_memory == 0)
+    config.send_memory = std::clamp(per_connection, 32 * kMiB, 1024 * kMiB);
+  if (config.receive_memory == 0)
+    config.receive_memory = std::clamp(per_connection, 32 * kMiB, 1024 * kMiB);
   return config;
 }
 

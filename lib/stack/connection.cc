@@ -30,7 +30,8 @@ std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::siz
   const tcp::RxNode& n = engine_.receive_buffers[node];
   c->loaned += n.length;
   // Reading the last byte is what end of stream and a graceful end were waiting for.
-  if (c->receive_queue.empty() && (c->events & (event::kPeerFinished | event::kClosed)) != 0) engine_.raise(*c, 0);
+  if (c->receive_queue.empty() && (c->events & (event::kPeerFinished | event::kClosed)) != 0)
+    engine_.raise(*c, 0);
   RxChunk chunk;
   chunk.stack_ = this;
   chunk.data_ = n.data;
@@ -88,7 +89,8 @@ Errc StackImpl::forward(const Connection& connection, RxChunk& chunk, SendFlags 
   if (chunk.stack_ == nullptr) return Errc::kInvalidArgument;  // moved from, or sent already
   if (send_space(*c) < chunk.size()) return refuse_send(*c, Errc::kQueueFull);
   // All or nothing: room for the whole chunk is reserved before a byte is queued.
-  if (!c->send_queue.can_append(engine_.send_chunks, chunk.size())) return refuse_send(*c, Errc::kNoBuffers);
+  if (!c->send_queue.can_append(engine_.send_chunks, chunk.size()))
+    return refuse_send(*c, Errc::kNoBuffers);
   c->send_queue.append(engine_.send_chunks, chunk.bytes());
   after_send(*c, flags);
   chunk.stack_->return_chunk(chunk);  // which may be another one's, in a proxy
@@ -101,7 +103,8 @@ Result<TxChunk> StackImpl::reserve(const Connection& connection, std::size_t byt
   if (bytes == 0) return Errc::kInvalidArgument;
   const std::size_t room = send_space(*c);
   if (room == 0) return refuse_send(*c, Errc::kQueueFull);
-  const std::span<std::byte> place = c->send_queue.reserve(engine_.send_chunks, std::min(bytes, room));
+  const std::span<std::byte> place =
+      c->send_queue.reserve(engine_.send_chunks, std::min(bytes, room));
   if (place.empty()) return refuse_send(*c, Errc::kNoBuffers);
   TxChunk chunk;
   chunk.data_ = place.data();
@@ -113,19 +116,24 @@ Errc StackImpl::send(const Connection& connection, const TxChunk& chunk, SendFla
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
   // Another send on the connection has ended this reservation, or it is another connection's.
-  if (chunk.data_ == nullptr || chunk.data_ != c->send_queue.reservation(engine_.send_chunks)) return Errc::kInvalidArgument;
+  if (chunk.data_ == nullptr || chunk.data_ != c->send_queue.reservation(engine_.send_chunks))
+    return Errc::kInvalidArgument;
   if (chunk.size() > send_space(*c)) return Errc::kInvalidArgument;
   c->send_queue.commit(engine_.send_chunks, chunk.size());
   after_send(*c, flags);
   return Errc::kOk;
 }
 
-Result<std::size_t> StackImpl::write(const Connection& connection, std::span<const std::byte> bytes, SendFlags flags) {
+Result<std::size_t> StackImpl::write(const Connection& connection, std::span<const std::byte> bytes,
+                                     SendFlags flags) {
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
   const std::size_t room = send_space(*c);
-  const std::size_t taken = c->send_queue.append(engine_.send_chunks, bytes.first(std::min(room, bytes.size())));
-  if (taken < bytes.size()) static_cast<void>(refuse_send(*c, room < bytes.size() ? Errc::kQueueFull : Errc::kNoBuffers));
+  const std::size_t taken =
+      c->send_queue.append(engine_.send_chunks, bytes.first(std::min(room, bytes.size())));
+  if (taken < bytes.size())
+    static_cast<void>(refuse_send(
+        *c, taken < std::min(room, bytes.size()) ? Errc::kNoBuffers : Errc::kQueueFull));
   if (taken > 0) after_send(*c, flags);
   return taken;
 }
@@ -171,7 +179,8 @@ Errc Connection::forward(RxChunk&& chunk, SendFlags flags) {
 }
 
 Result<std::size_t> Connection::write(std::span<const std::byte> bytes, SendFlags flags) {
-  return stack_ == nullptr ? Result<std::size_t>(Errc::kStaleHandle) : stack_->write(*this, bytes, flags);
+  return stack_ == nullptr ? Result<std::size_t>(Errc::kStaleHandle)
+                           : stack_->write(*this, bytes, flags);
 }
 
 namespace {
@@ -230,12 +239,14 @@ TcpState Connection::state() const {
 
 Endpoint Connection::local() const {
   const Tcb* c = tcb_of(stack_, *this);
-  return c == nullptr ? Endpoint{} : Endpoint{Ipv4Address(c->tuple.local_address), c->tuple.local_port};
+  return c == nullptr ? Endpoint{}
+                      : Endpoint{Ipv4Address(c->tuple.local_address), c->tuple.local_port};
 }
 
 Endpoint Connection::remote() const {
   const Tcb* c = tcb_of(stack_, *this);
-  return c == nullptr ? Endpoint{} : Endpoint{Ipv4Address(c->tuple.remote_address), c->tuple.remote_port};
+  return c == nullptr ? Endpoint{}
+                      : Endpoint{Ipv4Address(c->tuple.remote_address), c->tuple.remote_port};
 }
 
 ConnectionInfo Connection::info() const {

@@ -23,11 +23,15 @@ std::size_t StackImpl::run_callbacks() {
 
 // Send chunks that other connections' ACKs have freed: those who were refused for want of them come
 // again, a few for each poll, so that they do not only refuse one another.
-void StackImpl::wake_starved() {
+bool StackImpl::can_wake_starved() const {
   constexpr std::uint64_t kEnoughBytes = 64 * 1024;
+  if (engine_.starved.empty()) return false;
+  return engine_.send_chunks.in_use() == 0 || engine_.send_chunks.available_bytes() >= kEnoughBytes;
+}
+
+void StackImpl::wake_starved() {
   constexpr int kPerPoll = 16;
-  for (int i = 0; i < kPerPoll && !engine_.starved.empty(); ++i) {
-    if (engine_.send_chunks.in_use() > 0 && engine_.send_chunks.available_bytes() < kEnoughBytes) return;
+  for (int i = 0; i < kPerPoll && can_wake_starved(); ++i) {
     const std::uint32_t index = engine_.starved.front();
     engine_.starved.remove(engine_.tcbs, index);
     engine_.raise(engine_.tcbs[index], event::kWritable);

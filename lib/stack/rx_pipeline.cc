@@ -17,8 +17,9 @@ void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_count
 
 }  // namespace
 
-// Three passes over the burst, so that the cache misses of all its flows overlap instead of queueing
-// up: while pass 1 parses the second frame, the table slot of the first is on its way, and so on.
+// Three passes over the burst, so that the cache misses of all its flows overlap instead of
+// queueing up: while pass 1 parses the second frame, the table slot of the first is on its way, and
+// so on.
 std::size_t StackImpl::receive_burst(Instant now) {
   const std::size_t count = port_.receive(frames_);
   if (count == 0) return 0;
@@ -87,7 +88,8 @@ void StackImpl::process_segment(Slot& slot, Frame& frame) {
   if (index == kNoIndex) {
     tcp::receive_unconnected(engine_, slot.tuple, arrival.segment);
   } else if ((index & tcp::kTimeWaitBit) != 0) {
-    tcp::receive_in_time_wait(engine_, index & ~tcp::kTimeWaitBit, slot.hash, slot.tuple, arrival.segment);
+    tcp::receive_in_time_wait(engine_, index & ~tcp::kTimeWaitBit, slot.hash, slot.tuple,
+                              arrival.segment);
   } else {
     tcp::Tcb& c = engine_.tcbs[index];
     if (config_.tcp.header_prediction && tcp::header_prediction_hits(c, arrival.segment))

@@ -9,7 +9,8 @@ namespace flag = tcp::flag;
 namespace {
 
 std::uint32_t microseconds(Duration d) {
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(d).count());
 }
 
 ConnectionInfo listener_info(const tcp::Listener& l) {
@@ -56,9 +57,10 @@ ConnectionInfo StackImpl::info(const Tcb& c) const {
   return info;
 }
 
-// The cursor counts through the listeners, the TCBs and the TIME-WAIT records, each by its index; so
-// a list taken in pages, with polls in between, shows each lasting socket once.
-std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const {
+// The cursor counts through the listeners, the TCBs and the TIME-WAIT records, each by its index;
+// so a list taken in pages, with polls in between, shows each lasting socket once.
+std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
+                              std::vector<ConnectionInfo>& out) const {
   const std::uint64_t listeners = engine_.listeners.touched();
   const std::uint64_t connections = listeners + engine_.tcbs.touched();
   const std::uint64_t end = connections + engine_.time_wait.touched();
@@ -73,7 +75,8 @@ std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit, std::vect
       if (c.handler != nullptr && !c.has(flag::kClosePending)) out.push_back(info(c));
     } else {
       const auto record = static_cast<std::uint32_t>(cursor - connections);
-      if (engine_.time_wait.is_in_use(record)) out.push_back(time_wait_info(engine_.time_wait[record]));
+      if (engine_.time_wait.is_in_use(record))
+        out.push_back(time_wait_info(engine_.time_wait[record]));
     }
     listed += out.size() - before;
   }

@@ -42,7 +42,12 @@ std::size_t StackImpl::poll(Instant now) {
   }
   const bool link_up = port_.link_up();
   std::size_t work = link_up ? receive_burst(now) : 0;
-  work += expire_timers(now);
+  // A full burst says that more is waiting, perhaps the very ACKs that timers are about to give up
+  // on: after a stall, what has arrived goes first (threats.md P7), for a bounded time.
+  if (work < kBurst || ++timers_deferred_ == kMaxTimersDeferred) {
+    timers_deferred_ = 0;
+    work += expire_timers(now);
+  }
   work += run_callbacks();
   work += transmit(link_up);
   bin_.flush();
@@ -50,8 +55,9 @@ std::size_t StackImpl::poll(Instant now) {
 }
 
 std::size_t StackImpl::expire_timers(Instant now) {
-  std::size_t work = engine_.wheel.advance(static_cast<timer::Tick>(engine_.tick), kTimersPerPoll,
-                                           [this](std::uint32_t index) { tcp::on_timer_node(engine_, index); });
+  std::size_t work =
+      engine_.wheel.advance(static_cast<timer::Tick>(engine_.tick), kTimersPerPoll,
+                            [this](std::uint32_t index) { tcp::on_timer_node(engine_, index); });
   if (engine_.wheel.has_backlog()) ++counters_.timers_carried_over;
   work += engine_.time_wait.expire(now, kTimersPerPoll, [this](std::uint32_t record) {
     engine_.table.erase(engine_.time_wait[record].hash, record | tcp::kTimeWaitBit);
@@ -69,20 +75,23 @@ std::size_t StackImpl::transmit(bool link_up) {
 }
 
 Instant StackImpl::next_deadline() const {
-  if (engine_.wheel.has_backlog() || !engine_.ready.empty()) return engine_.now;
+  if (engine_.wheel.has_backlog() || !engine_.ready.empty() || can_wake_starved())
+    return engine_.now;
   Instant next = std::min(engine_.time_wait.next_deadline(), interface_.next_deadline());
   if (stalled_)
     next = std::min(next, engine_.now + timer::kTick);
   else if (!engine_.output.empty())
     return engine_.now;
-  if (const auto tick = engine_.wheel.next_deadline()) next = std::min(next, engine_.instant_of(*tick));
+  if (const auto tick = engine_.wheel.next_deadline())
+    next = std::min(next, engine_.instant_of(*tick));
   return next;
 }
 
 Result<ListenerId> StackImpl::listen(const ListenOptions& options, ConnectionHandler& handler) {
   if (options.port == 0 || !options.address.is_v4()) return Errc::kInvalidArgument;
   const Ipv4Address address = options.address.v4();
-  if (!address.is_unspecified() && address.value() != engine_.address) return Errc::kInvalidArgument;
+  if (!address.is_unspecified() && address.value() != engine_.address)
+    return Errc::kInvalidArgument;
   const std::uint32_t index = engine_.listeners.acquire();
   if (index == kNoIndex) return Errc::kNoBuffers;
   if (!engine_.listener_table.insert(address, options.port, index)) {
@@ -112,7 +121,8 @@ void StackImpl::stop_listening(ListenerId id) {
 
 void StackImpl::abort_half_open(std::uint32_t listener) {
   for_each_connection([&](Tcb& c) {
-    if (c.state == TcpState::kSynReceived && c.listener == listener) tcp::abort_connection(engine_, c);
+    if (c.state == TcpState::kSynReceived && c.listener == listener)
+      tcp::abort_connection(engine_, c);
   });
 }
 
@@ -133,6 +143,7 @@ StackUsage StackImpl::usage() const {
           .waiting_frames = interface_.waiting_frames(),
           .staged_frames = static_cast<std::uint32_t>(egress_.staged()),
           .spare_frames = static_cast<std::uint32_t>(egress_.spare()),
+          .returning_frames = static_cast<std::uint32_t>(bin_.size()),
           .send_chunks = engine_.send_chunks.in_use(),
           .receive_chunks = engine_.receive_buffers.chunks_in_use()};
 }
@@ -153,7 +164,8 @@ void StackImpl::abort_all() {
   for_each_connection([this](Tcb& c) { tcp::abort_connection(engine_, c); });
 }
 
-absl::StatusOr<std::unique_ptr<Stack>> Stack::create(const StackConfig& config, Port& port, Instant now) {
+absl::StatusOr<std::unique_ptr<Stack>> Stack::create(const StackConfig& config, Port& port,
+                                                     Instant now) {
   const StackConfig complete = with_derived_sizes(config);
   if (absl::Status status = check_config(complete, port.info()); !status.ok()) return status;
   return std::unique_ptr<Stack>(new Stack(std::make_unique<StackImpl>(complete, port, now)));
@@ -174,7 +186,8 @@ Instant Stack::next_deadline() const { return impl_->next_deadline(); }
 const Counters& Stack::counters() const { return impl_->counters(); }
 const StackConfig& Stack::config() const { return impl_->config(); }
 StackUsage Stack::usage() const { return impl_->usage(); }
-std::uint64_t Stack::list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const {
+std::uint64_t Stack::list(std::uint64_t cursor, std::size_t limit,
+                          std::vector<ConnectionInfo>& out) const {
   return impl_->list(cursor, limit, out);
 }
 void Stack::drain() { impl_->drain(); }

@@ -31,7 +31,8 @@ class StackImpl {
   void stop_listening(ListenerId id);
   Result<Connection> connect(const ConnectOptions& options, ConnectionHandler& handler);
   StackUsage usage() const;
-  std::uint64_t list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const;
+  std::uint64_t list(std::uint64_t cursor, std::size_t limit,
+                     std::vector<ConnectionInfo>& out) const;
   void drain();
   void abort_all();
 
@@ -41,7 +42,8 @@ class StackImpl {
   Errc forward(const Connection& connection, RxChunk& chunk, SendFlags flags);
   Result<TxChunk> reserve(const Connection& connection, std::size_t bytes);
   Errc send(const Connection& connection, const TxChunk& chunk, SendFlags flags);
-  Result<std::size_t> write(const Connection& connection, std::span<const std::byte> bytes, SendFlags flags);
+  Result<std::size_t> write(const Connection& connection, std::span<const std::byte> bytes,
+                            SendFlags flags);
   std::size_t send_space(const tcp::Tcb& c) const;
   ConnectionInfo info(const tcp::Tcb& c) const;  // socket_list.cc
   void return_chunk(RxChunk& chunk);
@@ -51,8 +53,10 @@ class StackImpl {
   const Counters& counters() const { return counters_; }
 
  private:
-  static constexpr std::size_t kBurst = 32;          // frames taken from the port per poll
-  static constexpr std::size_t kTimersPerPoll = 256;  // expired timers per poll; the wheel carries the rest over
+  static constexpr std::size_t kBurst = 32;           // frames taken from the port per poll
+  static constexpr unsigned kMaxTimersDeferred = 16;  // polls in a row
+  static constexpr std::size_t kTimersPerPoll =
+      256;  // expired timers per poll; the wheel carries the rest over
 
   // rx_pipeline.cc: what is known of each frame of a burst between the passes.
   struct Slot {
@@ -79,10 +83,13 @@ class StackImpl {
 
   // events.cc
   std::size_t run_callbacks();
+  bool can_wake_starved() const;
   void wake_starved();
   void deliver(std::uint32_t index);
   void deliver_end(std::uint32_t index);
-  Connection handle_of(std::uint32_t index) { return Connection(this, index, engine_.tcbs[index].generation); }
+  Connection handle_of(std::uint32_t index) {
+    return Connection(this, index, engine_.tcbs[index].generation);
+  }
 
   // connection.cc
   Errc check_sendable(const tcp::Tcb* c) const;
@@ -99,7 +106,8 @@ class StackImpl {
   tcp::Engine engine_;
   wire::ParseContext parse_context_;
   bool announced_ = false;
-  bool stalled_ = false;  // output waits for the port: for frames, or for room in its ring
+  unsigned timers_deferred_ = 0;  // polls since timers were last looked at
+  bool stalled_ = false;          // output waits for the port: for frames, or for room in its ring
   std::array<Frame, kBurst> frames_;
   std::array<Slot, kBurst> slots_;
 };

@@ -23,9 +23,11 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
     return rtt;
   }
   if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return Duration::zero();
-  // After a time-out, an echo of something sent before it says little: the peer goes on echoing what
-  // it first acknowledged while its ACKs get lost, and the sample would count the back-off as delay.
-  const bool predates_time_out = static_cast<std::int32_t>(s.options.ts_echo_reply - c.time_out_timestamp) < 0;
+  // After a time-out, an echo of something sent before it says little: the peer goes on echoing
+  // what it first acknowledged while its ACKs get lost, and the sample would count the back-off as
+  // delay.
+  const bool predates_time_out =
+      static_cast<std::int32_t>(s.options.ts_echo_reply - c.time_out_timestamp) < 0;
   if (c.timed_out && predates_time_out) return Duration::zero();
   c.timed_out = false;
   const std::uint32_t elapsed_ms = timestamp_now(e, c) - s.options.ts_echo_reply;
@@ -50,8 +52,8 @@ void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
   start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
 }
 
-void inform_congestion_control(Engine& e, Tcb& c, std::uint32_t bytes_acked, std::uint32_t flight_before,
-                               Duration rtt) {
+void inform_congestion_control(Engine& e, Tcb& c, std::uint32_t bytes_acked,
+                               std::uint32_t flight_before, Duration rtt) {
   if (c.has(flag::kInRecovery)) return advance_recovery(e, c, bytes_acked);
   c.congestion.on_ack({.bytes_acked = bytes_acked,
                        .flight_bytes = flight_before,
@@ -86,14 +88,17 @@ bool retire(Engine& e, Tcb& c, SeqNum ack) {
 }
 
 void raise_writable(Engine& e, Tcb& c) {
-  if (c.has(flag::kWantWritable) && can_send(c.state) && c.send_queue.size() <= e.config.send_buffer / 2)
+  if (c.has(flag::kWantWritable) && can_send(c.state) &&
+      c.send_queue.size() <= e.config.send_buffer / 2)
     e.raise(c, event::kWritable);
 }
 
 // RFC 5681 2: what makes an ACK a duplicate.
 bool is_duplicate_ack(const Tcb& c, const wire::TcpSegment& s) {
   return s.ack == c.snd_una && s.payload_length == 0 && !s.has(wire::tcp_flag::kFin) &&
-         c.snd_max != c.snd_una && (std::uint32_t{s.window} << c.snd_wscale) == c.snd_wnd;
+         c.flight() !=
+             0 &&  // the answers to zero-window probes are all alike, and say nothing of loss
+         (std::uint32_t{s.window} << c.snd_wscale) == c.snd_wnd;
 }
 
 bool check_ack_in_syn_received(Engine& e, Tcb& c, const Arrival& a) {
@@ -144,7 +149,7 @@ void become_established(Engine& e, Tcb& c) {
 }
 
 bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
-  const std::uint32_t acked = s.ack - c.snd_una;
+  const std::uint32_t acked = s.ack - c.snd_una - (c.has(flag::kSynUnacked) ? 1 : 0);
   const std::uint32_t flight_before = c.flight();
   // Of a repeated SYN nobody knows which one, or which of the peer's answers, this acknowledges.
   const bool ambiguous = c.has(flag::kSynUnacked) && c.syn_retransmitted;
@@ -154,10 +159,13 @@ bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   c.persist_probes = 0;
   c.dup_acks = 0;
   c.clear(flag::kBackedOff | flag::kDupAcks);
-  inform_congestion_control(e, c, acked, flight_before, rtt);
+  if (acked > 0) inform_congestion_control(e, c, acked, flight_before, rtt);
+  // Forgotten in time: after 2^31 more bytes it would seem to lie ahead again.
+  if (!c.has(flag::kInRecovery) && c.snd_una.after(c.recover)) c.clear(flag::kRecoverValid);
   restart_retransmission_timer(e, c);
   raise_writable(e, c);
-  if (c.send_queue.size() > 0 || c.snd_una != c.snd_max || c.has(flag::kFinQueued)) e.schedule_output(c);
+  if (c.send_queue.size() > 0 || c.snd_una != c.snd_max || c.has(flag::kFinQueued))
+    e.schedule_output(c);
   return fin_acked;
 }
 

@@ -19,7 +19,8 @@ void retire_sender(Engine& e, Tcb& c) {
   cancel_timers(e, c);
   c.send_queue.clear(e.send_chunks);
   c.reassembly.clear(e.receive_buffers);
-  c.clear(flag::kHasGap | flag::kSynPending | flag::kRetransmitHead | flag::kProbe | flag::kFinQueued);
+  c.clear(flag::kHasGap | flag::kSynPending | flag::kRetransmitHead | flag::kProbe |
+          flag::kFinQueued);
 }
 
 void announce_end(Engine& e, Tcb& c, CloseReason reason) {
@@ -70,6 +71,8 @@ void shutdown_send(Engine& e, Tcb& c) {
   }
   c.set(flag::kFinQueued);
   c.clear(flag::kCork);
+  // Whoever waits for room to send waits in vain now, and may have received data to give up.
+  if (c.has(flag::kWantWritable)) e.raise(c, event::kWritable);
   e.schedule_output(c);
 }
 
@@ -94,7 +97,8 @@ void abort_connection(Engine& e, Tcb& c) {
 }
 
 void finish(Engine& e, Tcb& c, CloseReason reason) {
-  if (c.state == TcpState::kSynReceived && c.listener != kNoIndex) --e.listeners[c.listener].half_open;
+  if (c.state == TcpState::kSynReceived && c.listener != kNoIndex)
+    --e.listeners[c.listener].half_open;
   if (reason == CloseReason::kTimedOut && c.has(flag::kAnnounced)) ++e.counters.timed_out;
   leave_table(e, c);
   retire_sender(e, c);
@@ -104,8 +108,8 @@ void finish(Engine& e, Tcb& c, CloseReason reason) {
 
 void enter_time_wait(Engine& e, Tcb& c) {
   ++e.counters.time_wait_entered;
-  const std::uint32_t record =
-      e.time_wait.add(make_record(c), e.now, [&](std::uint32_t evicted) { on_time_wait_evicted(e, evicted); });
+  const std::uint32_t record = e.time_wait.add(
+      make_record(c), e.now, [&](std::uint32_t evicted) { on_time_wait_evicted(e, evicted); });
   e.table.replace(c.hash, e.index_of(c), record | kTimeWaitBit);
   c.clear(flag::kInTable);
   retire_sender(e, c);
@@ -115,7 +119,8 @@ void enter_time_wait(Engine& e, Tcb& c) {
 
 void start_fin_wait_2_timer(Engine& e, Tcb& c) {
   const bool reading = !c.has(flag::kInputClosed);
-  start_timer(e, c, TimerKind::kState, reading ? e.config.half_close_timeout : e.config.fin_wait_2_timeout);
+  start_timer(e, c, TimerKind::kState,
+              reading ? e.config.half_close_timeout : e.config.fin_wait_2_timeout);
 }
 
 void on_state_timeout(Engine& e, Tcb& c) {

@@ -16,17 +16,18 @@ void close_connection(Engine& e, Tcb& c);
 /// ABORT (RFC 9293 3.10.5): RST, and the end.
 void abort_connection(Engine& e, Tcb& c);
 
-/// The protocol is through with the connection: it leaves the table, its timers stop, what it queued
-/// for sending is freed, and on_closed follows, once the application has read what arrived in order
-/// (at once if `reason` is not kFinished). The TCB lives until then.
+/// The protocol is through with the connection: it leaves the table, its timers stop, what it
+/// queued for sending is freed, and on_closed follows, once the application has read what arrived
+/// in order (at once if `reason` is not kFinished). The TCB lives until then.
 void finish(Engine& e, Tcb& c, CloseReason reason);
 
 /// Both FINs are exchanged and ours was first: a TIME-WAIT record takes the connection's place in
 /// the table, and the TCB goes as in finish(kFinished).
 void enter_time_wait(Engine& e, Tcb& c);
 
-/// In FIN-WAIT-2 only the peer can go on, so its silence has a limit: a short one if the application
-/// is done with the connection, a long one if it still reads (half close). Restarted by what arrives.
+/// In FIN-WAIT-2 only the peer can go on, so its silence has a limit: a short one if the
+/// application is done with the connection, a long one if it still reads (half close). Restarted by
+/// what arrives.
 void start_fin_wait_2_timer(Engine& e, Tcb& c);
 
 /// TimerKind::kState has run out: SYN-SENT's R2 or FIN-WAIT-2's patience.

@@ -21,9 +21,11 @@ bool is_free(const Engine& e, const flow::FourTuple4& tuple) {
 Result<std::uint16_t> choose_port(Engine& e, flow::FourTuple4 tuple) {
   const auto free_at = [&](std::uint16_t port) {
     tuple.local_port = port;
-    return is_free(e, tuple) && e.listener_table.find(Ipv4Address(tuple.local_address), port) == kNoIndex;
+    return is_free(e, tuple) &&
+           e.listener_table.find(Ipv4Address(tuple.local_address), port) == kNoIndex;
   };
-  const auto drawn = e.source_ports.draw(tuple.local_address, tuple.remote_address, tuple.remote_port, free_at);
+  const auto drawn =
+      e.source_ports.draw(tuple.local_address, tuple.remote_address, tuple.remote_port, free_at);
   if (!drawn) return Errc::kNoPorts;
   return *drawn;
 }
@@ -56,8 +58,8 @@ void complete_active_open(Engine& e, Tcb& c, Arrival& a) {
 Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint16_t remote_port,
                               std::uint16_t local_port, ConnectionHandler& handler) {
   const Ipv4Address remote(remote_address);
-  if (remote_port == 0 || remote.is_unspecified() || remote.is_multicast() || remote.is_broadcast() ||
-      remote.is_loopback() || remote_address == e.address)
+  if (remote_port == 0 || remote.is_unspecified() || remote.is_multicast() ||
+      remote.is_broadcast() || remote.is_loopback() || remote_address == e.address)
     return Errc::kInvalidArgument;
   if (!e.net.has_route(remote_address)) return Errc::kUnreachable;
   if (e.draining) return Errc::kNoConnections;
@@ -74,7 +76,6 @@ Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint
   ++e.counters.active_opens;
   c->set(flag::kSynPending | flag::kSynUnacked | flag::kAnnounced);
   set_state(e, *c, TcpState::kSynSent);
-  start_timer(e, *c, TimerKind::kState, e.config.connect_timeout);  // R2 of the SYN (MUST-23)
   e.schedule_output(*c);
   return e.index_of(*c);
 }

@@ -22,7 +22,8 @@ std::uint32_t held_frames_for(const PortInfo& port) {
 
 std::uint32_t rx_nodes_for(const StackConfig& config, const PortInfo& port) {
   const std::uint64_t chunks = config.receive_memory / ReceiveBuffers::kChunkBytes;
-  return held_frames_for(port) + static_cast<std::uint32_t>(std::min<std::uint64_t>(chunks, 1u << 30));
+  return held_frames_for(port) +
+         static_cast<std::uint32_t>(std::min<std::uint64_t>(chunks, 1u << 30));
 }
 
 enum Purpose : std::uint64_t { kTable = 1, kSequence, kTimestamp, kPort, kNeighbour };
@@ -55,8 +56,9 @@ Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
   neighbours = derive_key(master, kNeighbour);
 }
 
-Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys, net::Interface& interface,
-               net::Egress& out, FrameBin& frame_bin, Counters& stats, Instant start)
+Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys,
+               net::Interface& interface, net::Egress& out, FrameBin& frame_bin, Counters& stats,
+               Instant start)
     : config(stack.tcp),
       address(stack.address.address.value()),
       mss(static_cast<std::uint16_t>(port.mtu - kIpTcpHeaderBytes)),
@@ -77,7 +79,8 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       wheel(stack.max_connections, static_cast<Tick>(tick)),
       time_wait(stack.max_time_wait, 2 * stack.tcp.msl),
       send_chunks(stack.send_memory),
-      receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory, frame_bin, stats) {}
+      receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory,
+                      frame_bin, stats) {}
 
 void set_state(Engine&, Tcb& c, TcpState to) {
   TERN_ASSERT(transition_allowed(c.state, to));

@@ -24,7 +24,7 @@ namespace tern::tcp {
 /// A port that accepts connections: the LISTEN state.
 struct Listener {
   ConnectionHandler* handler = nullptr;
-  std::uint32_t address = 0;    // 0 = any
+  std::uint32_t address = 0;  // 0 = any
   std::uint16_t port = 0;
   bool open = false;
   std::uint32_t backlog = 0;    // half-open connections at most
@@ -72,9 +72,9 @@ struct Engine {
   FrameBin& bin;
   Counters& counters;
 
-  Instant now;         // of the current poll
-  std::uint64_t tick;  // the same in wheel ticks since the epoch, rounded down
-  bool draining = false;            // no new connections, either way
+  Instant now;            // of the current poll
+  std::uint64_t tick;     // the same in wheel ticks since the epoch, rounded down
+  bool draining = false;  // no new connections, either way
 
   IndexPool<Tcb> tcbs;
   flow::ConnectionTable table;
@@ -86,8 +86,9 @@ struct Engine {
   SendChunkPool send_chunks;
   ReceiveBuffers receive_buffers;
   ReadyList ready;    // connections with events to deliver
-  OutputList output;    // connections with something to send
-  StarvedList starved;  // connections that no ACK of their own may ever tell that there is room again
+  OutputList output;  // connections with something to send
+  StarvedList
+      starved;  // connections that no ACK of their own may ever tell that there is room again
   net::TokenBucket stray_replies{kStrayRepliesPerSecond, kStrayReplyBurst};
 
   void set_time(Instant t) {

@@ -11,12 +11,14 @@ namespace tern::tcp {
 /// since otherwise it may be a duplicate.
 inline bool header_prediction_hits(const Tcb& c, const wire::TcpSegment& s) {
   using namespace wire::tcp_flag;
-  if (c.state != TcpState::kEstablished || (s.flags & ~kPsh) != kAck || c.has(flag::kNotPlain)) return false;
+  if (c.state != TcpState::kEstablished || (s.flags & ~kPsh) != kAck || c.has(flag::kNotPlain))
+    return false;
   if (s.seq != c.rcv_nxt || s.payload_length > c.advertised_window()) return false;
   const std::uint32_t acked = s.ack - c.snd_una;
   if (acked > c.snd_max - c.snd_una || (acked == 0 && s.payload_length == 0)) return false;
   if (!c.has(flag::kTimestamps)) return true;
-  return s.options.has_timestamp && static_cast<std::int32_t>(s.options.ts_value - c.ts_recent) >= 0;
+  return s.options.has_timestamp &&
+         static_cast<std::int32_t>(s.options.ts_value - c.ts_recent) >= 0;
 }
 
 }  // namespace tern::tcp

@@ -16,8 +16,17 @@ constexpr std::uint16_t kDefaultMss = 536;  // MUST-15
 constexpr std::uint16_t kMinMss = 48;       // a smaller one would make us send headers only
 constexpr std::uint16_t kTimestampBytes = 12;
 
+// RFC 6191 2, RFC 1122 4.2.2.13: the ISN clock may not have caught up with a fast old incarnation.
+void begin_beyond(Tcb& c, SeqNum old_end) {
+  constexpr std::uint32_t kGap =
+      1u << 17;  // what an unscaled window could still have in the network, twice
+  if (c.iss.after(old_end + kGap)) return;
+  c.iss = old_end + kGap;
+  c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
+}
+
 void accept_syn(Engine& e, std::uint32_t listener, const flow::FourTuple4& tuple,
-                const wire::TcpSegment& s) {
+                const wire::TcpSegment& s, std::optional<SeqNum> old_end) {
   Listener& l = e.listeners[listener];
   if (l.half_open >= l.backlog) {
     ++e.counters.drop_tcp_half_open_full;
@@ -30,6 +39,7 @@ void accept_syn(Engine& e, std::uint32_t listener, const flow::FourTuple4& tuple
   }
   ++e.counters.passive_opens;
   ++l.half_open;
+  if (old_end) begin_beyond(*c, *old_end);
   c->listener = listener;
   c->irs = s.seq;
   c->rcv_nxt = c->rcv_adv = c->last_ack_sent = s.seq + 1;
@@ -68,8 +78,10 @@ void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
   }
 }
 
-void receive_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
-  const std::uint32_t listener = e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
+void receive_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegment& s,
+                         std::optional<SeqNum> old_end) {
+  const std::uint32_t listener =
+      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
   if (listener == kNoIndex) {
     send_reset_for(e, s);
     return;
@@ -82,19 +94,21 @@ void receive_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::T
     send_reset_for(e, s);
     return;
   }
-  if (s.has(kSyn)) return accept_syn(e, listener, tuple, s);  // third, check for a SYN
-  ++e.counters.drop_tcp_stray;                                // fourth, anything else
+  if (s.has(kSyn)) return accept_syn(e, listener, tuple, s, old_end);  // third, check for a SYN
+  ++e.counters.drop_tcp_stray;                                         // fourth, anything else
 }
 
 void receive_in_time_wait(Engine& e, std::uint32_t record, std::uint32_t hash,
                           const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
   TimeWaitRecord& r = e.time_wait[record];
   if (s.has(kRst)) return;  // RFC 1337: a RST does not end TIME-WAIT early
-  if (is_new_incarnation(r, s) && e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port) != kNoIndex) {
+  if (is_new_incarnation(r, s) &&
+      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port) != kNoIndex) {
     ++e.counters.time_wait_reused;
+    const SeqNum old_end = r.snd_nxt;
     e.table.erase(hash, record | kTimeWaitBit);
     e.time_wait.remove(record);
-    return receive_unconnected(e, tuple, s);
+    return receive_unconnected(e, tuple, s, old_end);
   }
   if (s.length() == 0) return;  // two ends in TIME-WAIT would answer each other's ACKs for ever
   // The peer repeats its FIN, or text before it, since our ACK was lost: it needs as long again.

@@ -46,7 +46,8 @@ bool check_sequence(Engine& e, Tcb& c, Arrival& a) {
   }
   const std::uint32_t window = c.advertised_window();
   if (is_acceptable(s.seq, s.length(), c.rcv_nxt, window)) {
-    if (!s.has(kRst)) update_ts_recent(e, c, s);  // PAWS lets any RST pass; believed or not, its clock is not
+    if (!s.has(kRst))
+      update_ts_recent(e, c, s);  // PAWS lets any RST pass; believed or not, its clock is not
     return true;
   }
   // MUST-66 and RFC 9293 3.10.7.4: at a zero window the text is refused but ACK, URG and RST count.
@@ -54,7 +55,8 @@ bool check_sequence(Engine& e, Tcb& c, Arrival& a) {
     acknowledge_now(e, c);
     return true;
   }
-  ++(s.payload_length > 0 && s.seq.before(c.rcv_nxt) ? e.counters.rx_duplicate : e.counters.rx_out_of_window);
+  ++(s.payload_length > 0 && s.seq.before(c.rcv_nxt) ? e.counters.rx_duplicate
+                                                     : e.counters.rx_out_of_window);
   refuse(e, c, s);
   return false;
 }
@@ -81,11 +83,12 @@ bool check_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   return false;
 }
 
-// A repeated SYN means that our SYN,ACK was lost; a SYN,ACK that crosses ours in a simultaneous open
-// is an ACK of our SYN to which the peer's SYN still clings.
+// A repeated SYN means that our SYN,ACK was lost; a SYN,ACK that crosses ours in a simultaneous
+// open is an ACK of our SYN to which the peer's SYN still clings.
 bool check_repeated_syn(Engine& e, Tcb& c, Arrival& a) {
   wire::TcpSegment& s = a.segment;
-  if (c.state != TcpState::kSynReceived || !s.has(kSyn) || s.has(kRst) || s.seq != c.irs) return true;
+  if (c.state != TcpState::kSynReceived || !s.has(kSyn) || s.has(kRst) || s.seq != c.irs)
+    return true;
   if (!s.has(kAck)) {
     if (!is_too_old(e, c, s)) update_ts_recent(e, c, s);  // else the echo would time the lost one
     c.set(flag::kSynPending);
@@ -114,7 +117,8 @@ void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
 }
 
 void note_segment_size(const Engine& e, Tcb& c, std::uint32_t bytes) {
-  c.rcv_mss = static_cast<std::uint16_t>(std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, bytes), e.mss));
+  c.rcv_mss = static_cast<std::uint16_t>(
+      std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, bytes), e.mss));
 }
 
 void refuse_text(Engine& e, Tcb& c) {
@@ -140,21 +144,23 @@ void fill_gap(Engine& e, Tcb& c, Arrival& a) {
   a.frame_kept = true;
   note_segment_size(e, c, s.payload_length);
   c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
-  const std::uint32_t ready = c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
+  const std::uint32_t ready =
+      c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
   if (c.reassembly.empty()) c.clear(flag::kHasGap);
   if (ready == 0) {
     c.reassembly.drop_last(e.receive_buffers);  // makes room for the repetition of this one
     return refuse_text(e, c);
   }
   advance_rcv_nxt(e, c, ready);
+  c.acks_owed = 0;        // of the new edge they would be forged duplicates
   acknowledge_now(e, c);  // RFC 5681 4.2: at once while a gap is being filled
 }
 
 void accept_out_of_order(Engine& e, Tcb& c, Arrival& a) {
   wire::TcpSegment& s = a.segment;
   a.frame_kept = true;
-  const auto outcome =
-      c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
+  const auto outcome = c.reassembly.insert(e.receive_buffers, a.frame,
+                                           {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
   if (outcome == Reassembly::Outcome::kKept) ++e.counters.rx_out_of_order;
   if (outcome == Reassembly::Outcome::kDuplicate) ++e.counters.rx_duplicate;
   if (outcome == Reassembly::Outcome::kNoBuffer) ++e.counters.drop_tcp_no_buffer;
@@ -171,7 +177,8 @@ void process_text(Engine& e, Tcb& c, Arrival& a) {
     if (s.seq.at_or_after(c.peer_fin_seq)) return;  // nothing comes after a FIN
     s.payload_length = c.peer_fin_seq - s.seq;
   }
-  if (c.has(flag::kInputClosed)) return abort_connection(e, c);  // SHLD-3: the data is lost, and says so
+  if (c.has(flag::kInputClosed))
+    return abort_connection(e, c);  // SHLD-3: the data is lost, and says so
   if (s.seq != c.rcv_nxt)
     accept_out_of_order(e, c, a);
   else if (c.has(flag::kHasGap))
@@ -185,10 +192,14 @@ void accept_fin(Engine& e, Tcb& c) {
   acknowledge_now(e, c);
   if (!c.has(flag::kInputClosed)) e.raise(c, event::kPeerFinished);
   switch (c.state) {
-    case TcpState::kEstablished: return set_state(e, c, TcpState::kCloseWait);
-    case TcpState::kFinWait1: return set_state(e, c, TcpState::kClosing);
-    case TcpState::kFinWait2: return enter_time_wait(e, c);
-    default: return;
+    case TcpState::kEstablished:
+      return set_state(e, c, TcpState::kCloseWait);
+    case TcpState::kFinWait1:
+      return set_state(e, c, TcpState::kClosing);
+    case TcpState::kFinWait2:
+      return enter_time_wait(e, c);
+    default:
+      return;
   }
 }
 

@@ -74,8 +74,9 @@ class ReceiveBuffers {
 
   /// How many times copy() will succeed.
   std::uint32_t copies_available() const;
-  /// The last eighth of each pool is kept for in-order data: were out-of-order data to take it, no
-  /// hole could be filled any more, and nothing would ever be freed.
+  /// The last eighth of each pool is kept for in-order data of applications that read: were
+  /// out-of-order data to take it, no hole could be filled any more, and nothing would ever be
+  /// freed.
   bool is_scarce() const;
 
   std::uint32_t held_frames() const { return held_frames_; }

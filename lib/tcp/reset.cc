@@ -14,7 +14,8 @@ using namespace wire::tcp_flag;
 constexpr std::size_t kTcpOffset = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;
 
 // A segment without a template: whole headers, found by route.
-void send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header, const wire::TcpOptions& options) {
+void send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
+               const wire::TcpOptions& options) {
   Frame frame;
   if (!e.egress.allocate(frame)) return;
   header.source_port = tuple.local_port;
@@ -50,7 +51,8 @@ void send_reset_for(Engine& e, const wire::TcpSegment& s) {
   }
   ++e.counters.rst_out;
   ++e.counters.drop_tcp_no_listener;
-  send_bare(e, {s.destination_address, s.source_address, s.destination_port, s.source_port}, header, {});
+  send_bare(e, {s.destination_address, s.source_address, s.destination_port, s.source_port}, header,
+            {});
 }
 
 void send_reset(Engine& e, Tcb& c) {

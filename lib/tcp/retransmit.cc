@@ -2,6 +2,7 @@
 #include "tcp/retransmit.h"
 
 #include "tcp/close.h"
+#include "tcp/timers.h"
 #include "tcp/timestamp.h"
 
 namespace tern::tcp {
@@ -39,6 +40,7 @@ void enter_recovery(Engine& e, Tcb& c) {
   c.set(flag::kInRecovery | flag::kRetransmitHead);
   c.clear(flag::kTiming);
   ++e.counters.fast_retransmits;
+  start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
   e.schedule_output(c);
 }
 
@@ -90,13 +92,14 @@ void on_duplicate_ack(Engine& e, Tcb& c) {
     e.schedule_output(c);
     return;
   }
-  if (c.dup_acks == 0) c.dup_ack_flight = c.flight();  // before limited transmit adds to it (RFC 5681 3.2)
+  if (c.dup_acks == 0)
+    c.dup_ack_flight = c.flight();  // before limited transmit adds to it (RFC 5681 3.2)
   if (c.dup_acks < 0xff) ++c.dup_acks;
   c.set(flag::kDupAcks);
   e.schedule_output(c);  // limited transmit (RFC 3042): a new segment for each of the first two
   if (c.dup_acks != kDupAckThreshold) return;
   // RFC 6582 3.2 step 2: these may be echoes of our own repetition of what was already there.
-  if (c.has(flag::kRecoverValid) && !(c.snd_una - 1).after(c.recover)) return;
+  if (c.has(flag::kRecoverValid) && !c.snd_una.after(c.recover)) return;
   enter_recovery(e, c);
 }
 

@@ -99,14 +99,15 @@ void set_ip_length(const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
     return;
   }
   const std::span<const std::byte, wire::kIpv4HeaderBytes> header(ip, wire::kIpv4HeaderBytes);
-  wire::store_checksum(ip + wire::kIpv4ChecksumOffset, wire::checksum_finish(wire::checksum_partial_20(header)));
+  wire::store_checksum(ip + wire::kIpv4ChecksumOffset,
+                       wire::checksum_finish(wire::checksum_partial_20(header)));
 }
 
-void set_tcp_checksum(const Engine& e, Frame& frame, std::uint32_t source, std::uint32_t destination,
-                      std::uint32_t tcp_bytes) {
+void set_tcp_checksum(const Engine& e, Frame& frame, std::uint32_t source,
+                      std::uint32_t destination, std::uint32_t tcp_bytes) {
   std::byte* tcp = frame.data + kTcpOffset;
-  const std::uint32_t pseudo = wire::checksum_pseudo_ipv4(source, destination, wire::ip_protocol::kTcp,
-                                                          static_cast<std::uint16_t>(tcp_bytes));
+  const std::uint32_t pseudo = wire::checksum_pseudo_ipv4(
+      source, destination, wire::ip_protocol::kTcp, static_cast<std::uint16_t>(tcp_bytes));
   if (e.offload_tcp_checksum) {
     frame.flags |= frame_flag::kTxTcpChecksum | frame_flag::kTxIpv4;
     wire::store_checksum(tcp + wire::kTcpChecksumOffset, wire::checksum_fold(pseudo));
@@ -131,7 +132,8 @@ void finish_frame(const Engine& e, Frame& frame, std::uint32_t source, std::uint
   frame.flags = 0;
   set_ip_length(e, frame, tcp_bytes);
   set_tcp_checksum(e, frame, source, destination, tcp_bytes);
-  if (frame.flags != 0) frame.metadata = tx_metadata(wire::kEthernetHeaderBytes, wire::kIpv4HeaderBytes);
+  if (frame.flags != 0)
+    frame.metadata = tx_metadata(wire::kEthernetHeaderBytes, wire::kIpv4HeaderBytes);
 }
 
 SeqNum ack_sequence(const Tcb& c) {
@@ -148,7 +150,8 @@ bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
   const std::size_t header_bytes =
       wire::kTcpHeaderBytes + write_options(e, c, spec.flags, frame.data + kOptionOffset);
   patch_tcp_header(e, c, spec, header_bytes, tcp);
-  if (spec.length > 0) c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
+  if (spec.length > 0)
+    c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
   finish_frame(e, frame, c.tuple.local_address, c.tuple.remote_address,
                static_cast<std::uint32_t>(header_bytes) + spec.length);
   if ((spec.flags & kAck) != 0) note_acknowledged(c);

@@ -21,7 +21,8 @@ bool is_acceptable(SeqNum seq, std::uint32_t length, SeqNum rcv_nxt, std::uint32
 
 bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s) {
   if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return false;
-  return is_before(s.options.ts_value, c.ts_recent) && e.now - c.ts_recent_time < kTimestampLifetime;
+  return is_before(s.options.ts_value, c.ts_recent) &&
+         e.now - c.ts_recent_time < kTimestampLifetime;
 }
 
 void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s) {

@@ -8,7 +8,8 @@ namespace tern::tcp {
 // RFC 9293 3.10.7.4, "First, check sequence number", and what RFC 7323 puts before it.
 
 /// RFC 9293 3.4 table 5: whether any part of the segment lies in the receive window.
-bool is_acceptable(wire::SeqNum seq, std::uint32_t length, wire::SeqNum rcv_nxt, std::uint32_t window);
+bool is_acceptable(wire::SeqNum seq, std::uint32_t length, wire::SeqNum rcv_nxt,
+                   std::uint32_t window);
 
 /// RFC 7323 5.3 R1: whether the segment is older than what has been received (PAWS). A ts_recent
 /// that has not been renewed for 24 days says nothing (5.5).

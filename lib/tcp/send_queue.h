@@ -60,7 +60,8 @@ class SendChunkPool {
   std::uint32_t capacity() const { return small_.capacity() + large_.capacity(); }
   /// Bytes that free chunks can hold.
   std::uint64_t available_bytes() const {
-    return std::uint64_t{small_.available()} * kSmallCapacity + std::uint64_t{large_.available()} * kLargeCapacity;
+    return std::uint64_t{small_.available()} * kSmallCapacity +
+           std::uint64_t{large_.available()} * kLargeCapacity;
   }
   std::uint32_t small_in_use() const { return small_.in_use(); }
   std::uint32_t large_in_use() const { return large_.in_use(); }

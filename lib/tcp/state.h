@@ -17,7 +17,8 @@ constexpr bool is_synchronized(TcpState state) {
 
 /// The peer may still send data: its FIN has not arrived.
 constexpr bool can_receive(TcpState state) {
-  return state == TcpState::kEstablished || state == TcpState::kFinWait1 || state == TcpState::kFinWait2;
+  return state == TcpState::kEstablished || state == TcpState::kFinWait1 ||
+         state == TcpState::kFinWait2;
 }
 
 /// The application may still add data, and what is queued may be sent for the first time.

@@ -25,43 +25,49 @@ using wire::SeqNum;
 
 /// What the application will hear after the burst; bits of Tcb::events.
 namespace event {
-inline constexpr std::uint8_t kEstablished = 1, kReadable = 2, kWritable = 4, kPeerFinished = 8, kClosed = 16;
+inline constexpr std::uint8_t kEstablished = 1, kReadable = 2, kWritable = 4, kPeerFinished = 8,
+                              kClosed = 16;
 }
 
 /// Bits of Tcb::flags.
 namespace flag {
 // Set = the connection is not in the plain state that header prediction assumes.
-inline constexpr std::uint32_t kInRecovery = 1u << 0;      // fast recovery (RFC 6582)
-inline constexpr std::uint32_t kDupAcks = 1u << 1;         // dup_acks > 0
-inline constexpr std::uint32_t kHasGap = 1u << 2;          // the reassembly queue holds something
-inline constexpr std::uint32_t kFinSeen = 1u << 3;         // peer_fin_seq is valid
-inline constexpr std::uint32_t kInputClosed = 1u << 4;     // the application closed: arriving data resets
-inline constexpr std::uint32_t kBackedOff = 1u << 5;       // an RTO or persist time-out is unanswered
+inline constexpr std::uint32_t kInRecovery = 1u << 0;  // fast recovery (RFC 6582)
+inline constexpr std::uint32_t kDupAcks = 1u << 1;     // dup_acks > 0
+inline constexpr std::uint32_t kHasGap = 1u << 2;      // the reassembly queue holds something
+inline constexpr std::uint32_t kFinSeen = 1u << 3;     // peer_fin_seq is valid
+inline constexpr std::uint32_t kInputClosed = 1u
+                                              << 4;  // the application closed: arriving data resets
+inline constexpr std::uint32_t kBackedOff = 1u << 5;  // an RTO or persist time-out is unanswered
 inline constexpr std::uint32_t kNotPlain = (1u << 6) - 1;  // any of the above
 
-inline constexpr std::uint32_t kTimestamps = 1u << 8;      // negotiated (RFC 7323)
-inline constexpr std::uint32_t kWindowScaling = 1u << 9;   // negotiated
-inline constexpr std::uint32_t kNoDelay = 1u << 10;        // Nagle off
-inline constexpr std::uint32_t kCork = 1u << 11;           // SendFlags::kMore on the last bytes, this poll
-inline constexpr std::uint32_t kSynPending = 1u << 12;     // a SYN or SYN,ACK is to be sent
-inline constexpr std::uint32_t kSynUnacked = 1u << 13;     // our SYN takes the number snd_una
-inline constexpr std::uint32_t kFinQueued = 1u << 14;      // a FIN follows the last queued byte
-inline constexpr std::uint32_t kPassive = 1u << 15;        // opened by a peer's SYN (MUST-11)
-inline constexpr std::uint32_t kAckDelayed = 1u << 16;     // owes an ACK, at its leisure
-inline constexpr std::uint32_t kAckNow = 1u << 17;         // owes an ACK in this poll
-inline constexpr std::uint32_t kRetransmitHead = 1u << 18; // resend one segment at snd_una, whatever cwnd says
-inline constexpr std::uint32_t kProbe = 1u << 19;          // send a zero-window probe
-inline constexpr std::uint32_t kWantWritable = 1u << 20;   // something was refused: tell when there is room
-inline constexpr std::uint32_t kFinished = 1u << 21;       // on_peer_finished has been raised
-inline constexpr std::uint32_t kClosePending = 1u << 22;   // the protocol is through; on_closed when all is read
-inline constexpr std::uint32_t kInTable = 1u << 23;        // the connection table names this TCB
-inline constexpr std::uint32_t kCwndLimited = 1u << 24;    // the last transmission stopped for cwnd
-inline constexpr std::uint32_t kReady = 1u << 25;          // on the ready list
-inline constexpr std::uint32_t kOutput = 1u << 26;         // on the output list
-inline constexpr std::uint32_t kTiming = 1u << 27;         // rtt_seq/rtt_start time a segment
-inline constexpr std::uint32_t kRecoverValid = 1u << 28;   // recover is meaningful (RFC 6582 3.2 step 1)
-inline constexpr std::uint32_t kStarved = 1u << 30;        // on the starved list
-inline constexpr std::uint32_t kAnnounced = 1u << 29;      // the application knows of the connection
+inline constexpr std::uint32_t kTimestamps = 1u << 8;     // negotiated (RFC 7323)
+inline constexpr std::uint32_t kWindowScaling = 1u << 9;  // negotiated
+inline constexpr std::uint32_t kNoDelay = 1u << 10;       // Nagle off
+inline constexpr std::uint32_t kCork = 1u << 11;  // SendFlags::kMore on the last bytes, this poll
+inline constexpr std::uint32_t kSynPending = 1u << 12;  // a SYN or SYN,ACK is to be sent
+inline constexpr std::uint32_t kSynUnacked = 1u << 13;  // our SYN takes the number snd_una
+inline constexpr std::uint32_t kFinQueued = 1u << 14;   // a FIN follows the last queued byte
+inline constexpr std::uint32_t kPassive = 1u << 15;     // opened by a peer's SYN (MUST-11)
+inline constexpr std::uint32_t kAckDelayed = 1u << 16;  // owes an ACK, at its leisure
+inline constexpr std::uint32_t kAckNow = 1u << 17;      // owes an ACK in this poll
+inline constexpr std::uint32_t kRetransmitHead =
+    1u << 18;  // resend one segment at snd_una, whatever cwnd says
+inline constexpr std::uint32_t kProbe = 1u << 19;  // send a zero-window probe
+inline constexpr std::uint32_t kWantWritable =
+    1u << 20;  // something was refused: tell when there is room
+inline constexpr std::uint32_t kFinished = 1u << 21;  // on_peer_finished has been raised
+inline constexpr std::uint32_t kClosePending =
+    1u << 22;  // the protocol is through; on_closed when all is read
+inline constexpr std::uint32_t kInTable = 1u << 23;      // the connection table names this TCB
+inline constexpr std::uint32_t kCwndLimited = 1u << 24;  // the last transmission stopped for cwnd
+inline constexpr std::uint32_t kReady = 1u << 25;        // on the ready list
+inline constexpr std::uint32_t kOutput = 1u << 26;       // on the output list
+inline constexpr std::uint32_t kTiming = 1u << 27;       // rtt_seq/rtt_start time a segment
+inline constexpr std::uint32_t kRecoverValid =
+    1u << 28;                                        // recover is meaningful (RFC 6582 3.2 step 1)
+inline constexpr std::uint32_t kStarved = 1u << 30;  // on the starved list
+inline constexpr std::uint32_t kAnnounced = 1u << 29;  // the application knows of the connection
 }  // namespace flag
 
 /// The four deadlines of a connection; one wheel node stands for the earliest.
@@ -85,36 +91,37 @@ static_assert(sizeof(HeaderTemplate) == 64);
 struct alignas(64) Tcb {
   // Line 0: identity, receive sequence variables, the send edge.
   flow::FourTuple4 tuple;
-  std::uint32_t hash;          // table_hash(tuple)
+  std::uint32_t hash;  // table_hash(tuple)
   std::uint32_t flags;
   SeqNum rcv_nxt;
-  SeqNum rcv_adv;              // right edge advertised: rcv_nxt + the window the peer has seen
+  SeqNum rcv_adv;  // right edge advertised: rcv_nxt + the window the peer has seen
   SeqNum snd_una;
-  SeqNum snd_nxt;              // next to send; goes back to snd_una on a time-out
-  SeqNum snd_max;              // highest ever sent + 1
-  std::uint32_t snd_wnd;       // bytes, scaled
-  std::uint32_t ts_recent;     // RFC 7323 TS.Recent
-  SeqNum last_ack_sent;        // RFC 7323 Last.ACK.sent
+  SeqNum snd_nxt;           // next to send; goes back to snd_una on a time-out
+  SeqNum snd_max;           // highest ever sent + 1
+  std::uint32_t snd_wnd;    // bytes, scaled
+  std::uint32_t ts_recent;  // RFC 7323 TS.Recent
+  SeqNum last_ack_sent;     // RFC 7323 Last.ACK.sent
   TcpState state;
-  std::uint8_t events;         // event bits
-  std::uint8_t snd_wscale;     // shift of windows received
-  std::uint8_t rcv_wscale;     // shift of windows sent
+  std::uint8_t events;      // event bits
+  std::uint8_t snd_wscale;  // shift of windows received
+  std::uint8_t rcv_wscale;  // shift of windows sent
   std::uint8_t dup_acks;
-  std::uint8_t acks_owed;      // duplicate ACKs to send, one for each out-of-order segment (RFC 5681 4.2)
-  std::uint16_t snd_mss;       // bytes of payload in a full segment, timestamps already deducted
-  std::uint32_t loaned;        // bytes lent to the application; they still count against the window
+  std::uint8_t
+      acks_owed;  // duplicate ACKs to send, one for each out-of-order segment (RFC 5681 4.2)
+  std::uint16_t snd_mss;  // bytes of payload in a full segment, timestamps already deducted
+  std::uint32_t loaned;   // bytes lent to the application; they still count against the window
 
   // Lines 1, 2: queues, RTT, congestion, timers.
   ReceiveQueue receive_queue;
-  SendQueue send_queue;        // [snd_una (+1 while our SYN is unacknowledged), ...)
+  SendQueue send_queue;  // [snd_una (+1 while our SYN is unacknowledged), ...)
   RttEstimator rtt;
   CongestionController congestion;
   Tick deadline[kTimerKinds];
-  Tick armed_at;               // where the wheel node is, if timers_armed
-  std::uint8_t timers;         // bit per TimerKind that is running
+  Tick armed_at;        // where the wheel node is, if timers_armed
+  std::uint8_t timers;  // bit per TimerKind that is running
   bool timer_armed;
-  std::uint8_t retransmits;    // time-outs since the last progress
-  std::uint8_t persist_probes; // unanswered probes
+  std::uint8_t retransmits;     // time-outs since the last progress
+  std::uint8_t persist_probes;  // unanswered probes
 
   // Line 3 (by alignment): the header template.
   alignas(64) HeaderTemplate header;
@@ -123,45 +130,44 @@ struct alignas(64) Tcb {
   ConnectionHandler* handler;
   std::uint64_t user_data;
   SeqNum iss, irs;
-  SeqNum snd_wl1, snd_wl2;     // seq and ack of the last window update
-  SeqNum recover;              // RFC 6582
-  SeqNum peer_fin_seq;         // sequence number of the peer's FIN, if kFinSeen
-  SeqNum rtt_seq;              // ACK of more than this ends the timing
+  SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
+  SeqNum recover;           // RFC 6582
+  SeqNum peer_fin_seq;      // sequence number of the peer's FIN, if kFinSeen
+  SeqNum rtt_seq;           // ACK of more than this ends the timing
   std::uint32_t max_snd_wnd;
   std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
   Instant rtt_start;
-  Instant ts_recent_time;      // when ts_recent was taken (RFC 7323 5.5: invalid after 24 days)
-  Instant opened;              // when the SYN was first sent
-  Instant last_challenge;      // last limited ACK (RFC 5961, and out-of-window segments)
-  Instant last_sent;           // last data sent, for the idle restart (RFC 5681 4.1)
-  std::uint32_t ts_offset;     // of our timestamps
+  Instant ts_recent_time;   // when ts_recent was taken (RFC 7323 5.5: invalid after 24 days)
+  Instant opened;           // when the SYN was first sent
+  Instant last_challenge;   // last limited ACK (RFC 5961, and out-of-window segments)
+  Instant last_sent;        // last data sent, for the idle restart (RFC 5681 4.1)
+  std::uint32_t ts_offset;  // of our timestamps
   std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
   std::uint32_t generation;
-  std::uint32_t listener;      // kNoIndex for an active open
+  std::uint32_t listener;  // kNoIndex for an active open
   IndexLinks ready_links, output_links, starved_links;
   Reassembly reassembly;
   std::uint64_t bytes_received, bytes_acked;
   std::uint32_t segments_retransmitted;
-  std::uint16_t rcv_mss;       // largest segment the peer has sent: how much is "two full segments"
-  std::uint16_t peer_mss;      // as announced, or 536 (MUST-15)
+  std::uint16_t rcv_mss;   // largest segment the peer has sent: how much is "two full segments"
+  std::uint16_t peer_mss;  // as announced, or 536 (MUST-15)
   CloseReason close_reason;
-  bool partial_ack_seen;       // in this recovery (RFC 6582 3.2 step 3)
+  bool partial_ack_seen;  // in this recovery (RFC 6582 3.2 step 3)
   bool syn_retransmitted;
-  bool timed_out;              // and no round trip has been sampled since
+  bool timed_out;  // and no round trip has been sampled since
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }
   void clear(std::uint32_t f) { flags &= ~f; }
 
   /// Bytes of receive window that the peer believes in.
-  std::uint32_t advertised_window() const {
-    return rcv_adv.after(rcv_nxt) ? rcv_adv - rcv_nxt : 0;
-  }
+  std::uint32_t advertised_window() const { return rcv_adv.after(rcv_nxt) ? rcv_adv - rcv_nxt : 0; }
   /// Sequence numbers sent and not acknowledged.
   std::uint32_t flight() const { return snd_nxt - snd_una; }
 };
 static_assert(offsetof(Tcb, receive_queue) == 64, "line 0 ends where the queues begin");
 static_assert(offsetof(Tcb, header) == 192, "sending and timers take lines 1 and 2");
-static_assert(sizeof(Tcb) <= 448, "with a table slot pair and a wheel node: <= 512 bytes a connection");
+static_assert(sizeof(Tcb) <= 448,
+              "with a table slot pair and a wheel node: <= 512 bytes a connection");
 
 }  // namespace tern::tcp

@@ -7,8 +7,8 @@
 
 namespace tern::tcp {
 
-/// A first-come, first-served list of connections, linked through a member of the TCB, that is in it
-/// if a flag says so. Removal is O(1), since a connection may end while it is listed.
+/// A first-come, first-served list of connections, linked through a member of the TCB, that is in
+/// it if a flag says so. Removal is O(1), since a connection may end while it is listed.
 template <IndexLinks Tcb::*kLinks, std::uint32_t kFlag>
 class TcbList {
  public:
@@ -36,8 +36,9 @@ class TcbList {
   std::uint32_t size_ = 0;
 };
 
-using ReadyList = TcbList<&Tcb::ready_links, flag::kReady>;     // events to deliver
-using StarvedList = TcbList<&Tcb::starved_links, flag::kStarved>;  // refused for want of send chunks
+using ReadyList = TcbList<&Tcb::ready_links, flag::kReady>;  // events to deliver
+using StarvedList =
+    TcbList<&Tcb::starved_links, flag::kStarved>;               // refused for want of send chunks
 using OutputList = TcbList<&Tcb::output_links, flag::kOutput>;  // something to send
 
 }  // namespace tern::tcp

@@ -7,15 +7,21 @@
 namespace tern::tcp {
 namespace {
 
-bool is_due(const Tick deadline, const Tick now) { return static_cast<std::int32_t>(now - deadline) >= 0; }
+bool is_due(const Tick deadline, const Tick now) {
+  return static_cast<std::int32_t>(now - deadline) >= 0;
+}
 bool is_earlier(Tick a, Tick b) { return static_cast<std::int32_t>(a - b) < 0; }
 
 void expire(Engine& e, Tcb& c, TimerKind kind) {
   switch (kind) {
-    case TimerKind::kRetransmit: return on_retransmit_timeout(e, c);
-    case TimerKind::kPersist: return on_persist_timeout(e, c);
-    case TimerKind::kDelayedAck: return on_delayed_ack_timeout(e, c);
-    case TimerKind::kState: return on_state_timeout(e, c);
+    case TimerKind::kRetransmit:
+      return on_retransmit_timeout(e, c);
+    case TimerKind::kPersist:
+      return on_persist_timeout(e, c);
+    case TimerKind::kDelayedAck:
+      return on_delayed_ack_timeout(e, c);
+    case TimerKind::kState:
+      return on_state_timeout(e, c);
   }
 }
 
@@ -28,7 +34,8 @@ void arm_node(Engine& e, Tcb& c, Tick at) {
 void rearm_for_remaining(Engine& e, Tcb& c) {
   for (std::size_t kind = 0; kind < kTimerKinds; ++kind) {
     if (!is_running(c, static_cast<TimerKind>(kind))) continue;
-    if (!c.timer_armed || is_earlier(c.deadline[kind], c.armed_at)) arm_node(e, c, c.deadline[kind]);
+    if (!c.timer_armed || is_earlier(c.deadline[kind], c.armed_at))
+      arm_node(e, c, c.deadline[kind]);
   }
 }
 
@@ -36,7 +43,8 @@ void rearm_for_remaining(Engine& e, Tcb& c) {
 
 void start_timer(Engine& e, Tcb& c, TimerKind kind, Duration delay) {
   const Duration at = e.now.time_since_epoch() + delay;
-  const Tick deadline = static_cast<Tick>((at.count() + timer::kTick.count() - 1) / timer::kTick.count());
+  const Tick deadline =
+      static_cast<Tick>((at.count() + timer::kTick.count() - 1) / timer::kTick.count());
   c.deadline[static_cast<std::size_t>(kind)] = deadline;
   c.timers |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind));
   if (!c.timer_armed || is_earlier(deadline, c.armed_at)) arm_node(e, c, deadline);

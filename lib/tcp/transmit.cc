@@ -16,10 +16,13 @@ using namespace wire::tcp_flag;
 // Where the next byte to send lies in the send queue.
 std::uint32_t send_offset(const Tcb& c) { return c.snd_nxt - c.snd_una; }
 
-// cwnd, and RFC 3042's allowance: each of the first two duplicate ACKs says that a segment has left.
+// cwnd, and RFC 3042's allowance: each of the first two duplicate ACKs says that a segment has
+// left.
 std::uint32_t congestion_window(const Tcb& c) {
-  const bool limited_transmit = c.has(flag::kDupAcks) && !c.has(flag::kInRecovery);
-  return c.congestion.cwnd() + (limited_transmit ? std::min<std::uint32_t>(c.dup_acks, 2) * c.snd_mss : 0);
+  const bool limited_transmit = c.has(flag::kDupAcks) && !c.has(flag::kInRecovery) &&
+                                c.snd_nxt == c.snd_max;  // new data only
+  return c.congestion.cwnd() +
+         (limited_transmit ? std::min<std::uint32_t>(c.dup_acks, 2) * c.snd_mss : 0);
 }
 
 // Sender SWS avoidance and Nagle (RFC 9293 3.8.6.2.1): whether `length` bytes, up to the end of the
@@ -49,7 +52,8 @@ Plan plan_segment(Tcb& c) {
   const std::uint32_t usable = window > offset ? window - offset : 0;
   const std::uint32_t unsent = queued - offset;
   const std::uint32_t length = std::min({unsent, usable, std::uint32_t{c.snd_mss}});
-  if (length < std::min<std::uint32_t>(unsent, c.snd_mss) && cwnd < c.snd_wnd) c.set(flag::kCwndLimited);
+  if (length < std::min<std::uint32_t>(unsent, c.snd_mss) && cwnd < c.snd_wnd)
+    c.set(flag::kCwndLimited);
   // A FIN takes a sequence number and so needs window, but no congestion window: it is no data.
   const bool fin = c.has(flag::kFinQueued) && length == unsent && offset + length < c.snd_wnd;
   if (length > 0 && !is_worth_sending(c, length, length == unsent)) return {};
@@ -58,7 +62,8 @@ Plan plan_segment(Tcb& c) {
 
 void time_segment(Engine& e, Tcb& c, SeqNum end) {
   if (c.has(flag::kTiming) || end.at_or_before(c.snd_max)) return;  // Karn: only what is new
-  if (c.has(flag::kInRecovery | flag::kDupAcks)) return;  // its ACK will wait for a hole to be filled
+  if (c.has(flag::kInRecovery | flag::kDupAcks))
+    return;  // its ACK will wait for a hole to be filled
   c.set(flag::kTiming);
   c.rtt_seq = end;
   c.rtt_start = e.now;
@@ -71,7 +76,9 @@ bool send_text(Engine& e, Tcb& c, SeqNum seq, const Plan& plan) {
   std::uint8_t flags = kAck;
   if (last && plan.length > 0) flags |= kPsh;  // SHLD-27, MUST-61
   if (plan.fin) flags |= kFin;
-  if (!send_segment(e, c, {.seq = seq, .flags = flags, .queue_offset = offset, .length = plan.length})) return false;
+  if (!send_segment(e, c,
+                    {.seq = seq, .flags = flags, .queue_offset = offset, .length = plan.length}))
+    return false;
   if (seq.before(c.snd_max)) {
     ++e.counters.retransmitted;
     ++c.segments_retransmitted;
@@ -104,7 +111,6 @@ bool send_head_again(Engine& e, Tcb& c) {
              c.snd_max == c.snd_una + plan.length + 1;
   if (plan.exists() && !send_text(e, c, c.snd_una, plan)) return false;
   c.clear(flag::kRetransmitHead | flag::kTiming);
-  if (plan.exists()) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
   return true;
 }
 
@@ -133,6 +139,9 @@ bool send_syn(Engine& e, Tcb& c) {
   if (c.snd_max != c.iss) {
     ++e.counters.retransmitted;
     ++c.segments_retransmitted;
+  } else if (!passive) {
+    // R2 of the SYN (MUST-23), from here on: connect() may have come long after the last poll.
+    start_timer(e, c, TimerKind::kState, e.config.connect_timeout);
   }
   c.snd_nxt = c.iss + 1;
   if (!c.syn_retransmitted) time_segment(e, c, c.snd_nxt);
@@ -146,7 +155,8 @@ bool send_syn(Engine& e, Tcb& c) {
 bool send_owed_acks(Engine& e, Tcb& c) {
   for (; c.acks_owed > 0; --c.acks_owed)
     if (!send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck})) return false;
-  if (c.has(flag::kAckNow) && !send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck})) return false;
+  if (c.has(flag::kAckNow) && !send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck}))
+    return false;
   if (c.has(flag::kAckDelayed) && !is_running(c, TimerKind::kDelayedAck))
     start_timer(e, c, TimerKind::kDelayedAck, e.config.delayed_ack);
   return true;
@@ -158,7 +168,8 @@ void arrange_timers(Engine& e, Tcb& c) {
   const bool in_flight = c.snd_nxt != c.snd_una;
   if (in_flight) {
     stop_timer(c, TimerKind::kPersist);
-    if (!is_running(c, TimerKind::kRetransmit)) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+    if (!is_running(c, TimerKind::kRetransmit))
+      start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
     return;
   }
   const bool waiting = c.send_queue.size() > 0 || c.has(flag::kFinQueued);
@@ -172,8 +183,9 @@ void arrange_timers(Engine& e, Tcb& c) {
 // A next hop that does not answer ARP ends an active open at once; later it is only a delay.
 bool is_unreachable(Engine& e, const Tcb& c) {
   std::byte link_header[wire::kEthernetHeaderBytes];
-  return c.state == TcpState::kSynSent && e.net.link_header(c.tuple.remote_address, link_header, e.now) ==
-                                              net::Interface::LinkState::kFailed;
+  return c.state == TcpState::kSynSent &&
+         e.net.link_header(c.tuple.remote_address, link_header, e.now) ==
+             net::Interface::LinkState::kFailed;
 }
 
 bool transmit_in_handshake(Engine& e, Tcb& c) {
@@ -183,14 +195,16 @@ bool transmit_in_handshake(Engine& e, Tcb& c) {
   }
   if (c.has(flag::kSynPending) && !send_syn(e, c)) return false;
   if (!send_owed_acks(e, c)) return false;
-  if (!is_running(c, TimerKind::kRetransmit)) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  if (!is_running(c, TimerKind::kRetransmit))
+    start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
   return true;
 }
 
 }  // namespace
 
 bool transmit(Engine& e, Tcb& c) {
-  if (c.state == TcpState::kSynSent || c.state == TcpState::kSynReceived) return transmit_in_handshake(e, c);
+  if (c.state == TcpState::kSynSent || c.state == TcpState::kSynReceived)
+    return transmit_in_handshake(e, c);
   if (c.state == TcpState::kClosed) return true;
   if (!c.has(flag::kClosePending)) {
     if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;

@@ -5,9 +5,9 @@
 
 namespace tern::tcp {
 
-/// Sends what the connection has to send and may: SYN, retransmission, data, FIN, probe, and at last
-/// an ACK if one is still owed; then sees to the timers that follow. False: the port had no empty
-/// frame, and the rest must be tried again.
+/// Sends what the connection has to send and may: SYN, retransmission, data, FIN, probe, and at
+/// last an ACK if one is still owed; then sees to the timers that follow. False: the port had no
+/// empty frame, and the rest must be tried again.
 bool transmit(Engine& e, Tcb& c);
 
 /// transmit() for every connection on the output list. Those that could not finish stay on it.

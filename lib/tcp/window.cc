@@ -38,9 +38,12 @@ std::uint16_t advance_window(const Engine& e, Tcb& c) {
   const std::uint32_t room = buffer_room(e, c);
   const std::uint32_t promised = c.advertised_window();
   std::uint32_t window = room >= promised + useful_step(e, c) ? room : promised;
-  // Rounding up keeps the old edge when the scale cannot express it (RFC 7323 2.4).
+  // RFC 7323 2.4: an edge that the scale cannot express is rounded up, so as not to move back; but
+  // never a whole unit beyond the buffer: small segments would push it on for ever.
   const std::uint32_t unit = 1u << c.rcv_wscale;
-  std::uint32_t field = window == promised ? (window + unit - 1) >> c.rcv_wscale : window >> c.rcv_wscale;
+  const std::uint32_t rounded_up = (window + unit - 1) >> c.rcv_wscale;
+  const bool fits = (rounded_up << c.rcv_wscale) < room + unit;
+  std::uint32_t field = window == promised && fits ? rounded_up : window >> c.rcv_wscale;
   field = std::min<std::uint32_t>(field, 0xffff);
   c.rcv_adv = later_of(c.rcv_adv, c.rcv_nxt + (field << c.rcv_wscale));
   return static_cast<std::uint16_t>(field);
@@ -54,14 +57,16 @@ void on_buffer_freed(Engine& e, Tcb& c) {
   const std::uint32_t step = room - promised;
   const std::uint32_t buffer = largest_window(e, c);
   // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
-  const bool worth = step >= buffer / 2 || (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
+  const bool worth = step >= buffer / 2 ||
+                     (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
   if (!worth) return;
   c.set(flag::kAckNow);
   e.schedule_output(c);
 }
 
 void update_send_window(Engine& e, Tcb& c, const wire::TcpSegment& s) {
-  const bool newer = c.snd_wl1.before(s.seq) || (c.snd_wl1 == s.seq && c.snd_wl2.at_or_before(s.ack));
+  const bool newer =
+      c.snd_wl1.before(s.seq) || (c.snd_wl1 == s.seq && c.snd_wl2.at_or_before(s.ack));
   if (!newer) return;
   const std::uint32_t window = std::uint32_t{s.window} << c.snd_wscale;
   const bool opened = window > c.snd_wnd;

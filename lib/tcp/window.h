@@ -12,7 +12,8 @@ std::uint8_t window_scale_for(std::uint32_t buffer_bytes);
 
 /// The window field of a SYN, which is never scaled (RFC 7323 2.2).
 inline std::uint16_t syn_window(const Engine& e) {
-  return static_cast<std::uint16_t>(e.config.receive_buffer < 0xffff ? e.config.receive_buffer : 0xffff);
+  return static_cast<std::uint16_t>(e.config.receive_buffer < 0xffff ? e.config.receive_buffer
+                                                                     : 0xffff);
 }
 
 /// The window field to send now, and moves rcv_adv to what it promises. Never shrinks the window

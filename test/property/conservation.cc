@@ -14,9 +14,8 @@ constexpr std::uint32_t kReceiveChunkBytes = 2048, kSmallSendChunkBytes = 256;
 std::size_t sockets_in_table(const Stack& stack) {
   std::vector<ConnectionInfo> sockets;
   stack.list(0, SIZE_MAX, sockets);
-  return static_cast<std::size_t>(std::count_if(sockets.begin(), sockets.end(), [](const auto& s) {
-    return s.state != TcpState::kListen;
-  }));
+  return static_cast<std::size_t>(std::count_if(
+      sockets.begin(), sockets.end(), [](const auto& s) { return s.state != TcpState::kListen; }));
 }
 
 }  // namespace
@@ -24,8 +23,8 @@ std::size_t sockets_in_table(const Stack& stack) {
 void expect_conserved(const Stack& stack, const io::ModelPort& port) {
   const StackUsage u = stack.usage();
   const StackConfig& config = stack.config();
-  EXPECT_EQ(port.outstanding(),
-            u.spare_frames + u.staged_frames + u.waiting_frames + u.held_frames);
+  EXPECT_EQ(port.outstanding(), u.spare_frames + u.staged_frames + u.waiting_frames +
+                                    u.held_frames + u.returning_frames);
   EXPECT_EQ(u.table_entries, sockets_in_table(stack));
   EXPECT_LE(u.table_entries, u.connections + u.time_wait);
   EXPECT_LE(u.connections, config.max_connections);

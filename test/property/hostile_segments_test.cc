@@ -151,10 +151,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(kListen, kSynSent, kSynReceived, kEstablished, kFinWait1,
                                      kFinWait2, kCloseWait, kClosing, kLastAck, kTimeWait),
                      testing::Bool()),
-    [](const auto& info) {
-      std::string name(to_string(std::get<0>(info.param)));
+    [](const auto& test) {
+      std::string name(to_string(std::get<0>(test.param)));
       std::erase(name, '-');
-      return name + (std::get<1>(info.param) ? "Timestamps" : "");
+      return name + (std::get<1>(test.param) ? "Timestamps" : "");
     });
 
 // URGENT/11: the pointer never changes how much is copied.

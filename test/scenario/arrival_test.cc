@@ -311,9 +311,9 @@ TEST(Options, Mss) {
     std::optional<std::uint16_t> offered;
     std::uint32_t used;
   };
-  for (const Case c : {Case{std::nullopt, 536}, Case{0, 48}, Case{1, 48}, Case{47, 48},
-                       Case{48, 48}, Case{536, 536}, Case{1460, 1460}, Case{1461, 1460},
-                       Case{65535, 1460}}) {
+  for (const Case c :
+       {Case{std::nullopt, 536}, Case{0, 48}, Case{1, 48}, Case{47, 48}, Case{48, 48},
+        Case{536, 536}, Case{1460, 1460}, Case{1461, 1460}, Case{65535, 1460}}) {
     Given given;
     given.peer_syn.mss = c.offered;
     given.monitored = c.offered.value_or(536) >= 48;

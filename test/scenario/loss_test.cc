@@ -58,8 +58,8 @@ TEST(FastRetransmit, OnTheThirdDuplicate) {
   t.out({t.segment(16)});
   EXPECT_EQ(t.info().cwnd_bytes, 4000u);
   t.in(t.ack_of(16));
-  EXPECT_EQ(t.take().size(), 5u) << "slow start up to ssthresh";
-  EXPECT_EQ(t.info().cwnd_bytes, 5000u);
+  EXPECT_EQ(t.take().size(), 6u) << "slow start: two segments an ACK (RFC 3465 2.2)";
+  EXPECT_EQ(t.info().cwnd_bytes, 6000u);
   EXPECT_EQ(t.counters().rto_timeouts, 0u);
 }
 
@@ -72,7 +72,8 @@ TEST(FastRetransmit, RestartsTheTimer) {
   t.out_at(350ms, {t.segment(1)});
 }
 
-// What makes an ACK a duplicate: nothing new, no data, no FIN, the same window, something in flight.
+// What makes an ACK a duplicate: nothing new, no data, no FIN, the same window, something in
+// flight.
 TEST(FastRetransmit, OnlyOnDuplicates) {
   TenInFlight t;
   Segment update = t.duplicate();
@@ -148,7 +149,8 @@ TEST(Timeout, GoesBack) {
 }
 
 // RFC 6582 3.2 step 4, 4: duplicates that the repetition itself calls forth start no fast
-// retransmit; nor are they a reason to repeat more (RFC 3042 2: limited transmit sends what is new).
+// retransmit; nor are they a reason to repeat more (RFC 3042 2: limited transmit sends what is
+// new).
 TEST(Timeout, NoFastRetransmitOfWhatIsBeingRepeated) {
   TenInFlight t;
   t.out_at(200ms, {t.segment(1)});
@@ -195,7 +197,7 @@ TEST(Timeout, RepeatsTheFin) {
   Established t(with_thousand_byte_segments());
   t.write(1500);
   t.shutdown_send();
-  t.out({data(1, 1000, 1), data(1001, 500, 1, "P."), seg("F.", 1501, 1)});
+  t.out({data(1, 1000, 1), data(1001, 500, 1, "FP.")});
   t.out_at(200ms, {data(1, 1000, 1)});
   t.in(ack(1, 1001));
   t.out({data(1001, 500, 1, "FP.")});

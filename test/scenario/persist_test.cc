@@ -23,7 +23,8 @@ Segment ack_with_window(std::uint32_t seq, std::uint32_t acked, std::uint16_t wi
   return segment;
 }
 
-// MUST-36, SHLD-29, SHLD-30: the first probe after an RTO, then at doubled intervals, one byte each.
+// MUST-36, SHLD-29, SHLD-30: the first probe after an RTO, then at doubled intervals, one byte
+// each.
 TEST(Persist, UnansweredProbesDoubleAndGiveUp) {
   Established t(with_window(0));
   t.write(100);

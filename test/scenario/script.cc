@@ -282,7 +282,8 @@ SynSent::SynSent(const Given& s) : Script(s) {
   Segment syn = seg("S", 0, 0);
   syn.mss = 1460;
   syn.window = static_cast<std::uint16_t>(std::min(s.stack.tcp.receive_buffer, 65535u));
-  if (s.stack.tcp.window_scaling) syn.wscale = 3;
+  if (s.stack.tcp.window_scaling)
+    for (syn.wscale = 0; (s.stack.tcp.receive_buffer >> *syn.wscale) > 65535;) ++*syn.wscale;
   out({syn});
   mark();
 }

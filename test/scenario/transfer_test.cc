@@ -108,7 +108,8 @@ Duration expect_exact(const Transfer& t) {
 TEST(Transfer, CleanLink) { EXPECT_LT(expect_exact({}), 1s); }
 
 TEST(Transfer, EverySizeAroundTheSegmentSize) {
-  for (const std::size_t bytes : {0u, 1u, 1447u, 1448u, 1449u, 1459u, 1460u, 1461u, 2895u, 2896u, 2897u, 65535u, 65536u}) {
+  for (const std::size_t bytes :
+       {0u, 1u, 1447u, 1448u, 1449u, 1459u, 1460u, 1461u, 2895u, 2896u, 2897u, 65535u, 65536u}) {
     SCOPED_TRACE(bytes);
     expect_exact({.bytes_there = bytes, .bytes_back = bytes});
   }
@@ -120,7 +121,8 @@ TEST(Transfer, SlowLinkWithAShallowQueue) {
   t.back = {.delay = 10ms};
   t.bytes_there = 2'000'000;
   const Duration taken = expect_exact(t);
-  EXPECT_LT(taken, 4s) << "2 MB at 10 Mb/s are 1.6 s; losses of a full queue must not cost as much again";
+  EXPECT_LT(taken, 4s)
+      << "2 MB at 10 Mb/s are 1.6 s; losses of a full queue must not cost as much again";
 }
 
 TEST(Transfer, WithoutOptions) {
@@ -136,7 +138,12 @@ TEST(Transfer, LossReorderDuplicationOverAThousandSeeds) {
   for (std::uint64_t seed = 1; seed <= 1000 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Transfer t;
-    t.there = {.delay = 2ms, .loss = 0.2, .duplicate = 0.05, .reorder = 0.2, .reorder_delay = 3ms, .seed = seed};
+    t.there = {.delay = 2ms,
+               .loss = 0.2,
+               .duplicate = 0.05,
+               .reorder = 0.2,
+               .reorder_delay = 3ms,
+               .seed = seed};
     t.back = t.there;
     t.back.seed = seed + 1'000'000;
     t.bytes_there = 20'000;
@@ -152,7 +159,8 @@ io::LinkHook flip_bits(std::uint64_t seed) {
     const bool is_ipv4 = frame[12] == std::byte{0x08} && frame[13] == std::byte{0x00};
     if (!is_ipv4 || !prng->chance(0.1)) return io::Verdict::pass();
     std::vector<std::byte> bytes(frame.begin(), frame.end());
-    bytes[14 + prng->below(static_cast<std::uint32_t>(bytes.size() - 14))] ^= std::byte(1 << prng->below(8));
+    bytes[14 + prng->below(static_cast<std::uint32_t>(bytes.size() - 14))] ^=
+        std::byte(1 << prng->below(8));
     return io::Verdict::replace(std::move(bytes));
   };
 }

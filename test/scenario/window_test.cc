@@ -17,10 +17,10 @@ constexpr std::uint32_t kBuffer = 4096;
 
 // A connection whose application does not read.
 struct SlowReader : Established {
-  explicit SlowReader(Given given = {}) : Established(small(std::move(given))) { app.read = false; }
-  static Given small(Given given) {
-    given.stack.tcp.receive_buffer = kBuffer;
-    return given;
+  explicit SlowReader(Given setup = {}) : Established(small(std::move(setup))) { app.read = false; }
+  static Given small(Given setup) {
+    setup.stack.tcp.receive_buffer = kBuffer;
+    return setup;
   }
   // Takes one chunk and gives its buffer back.
   std::size_t read_one() {

@@ -45,8 +45,8 @@ HostConfig numbered_host(std::uint8_t n) {
   config.name = "host" + std::to_string(n);
   config.stack.address = {Ipv4Address(10, 0, 0, n), 24};
   config.stack.secret = {n, 0x7465726e};
-  // Pools below a huge page each: a test makes thousands of stacks, and would zero two megabytes for
-  // every pool of each.
+  // Pools below a huge page each: a test makes thousands of stacks, and would zero two megabytes
+  // for every pool of each.
   config.stack.max_connections = 64;
   config.stack.max_time_wait = 1024;
   config.stack.send_memory = config.stack.receive_memory = 1'500'000;

@@ -189,7 +189,8 @@ void WireMonitor::check_window(Event& event) {
   const bool is_syn = segment.has('S');
   const unsigned scale = flow.scaled() && !is_syn ? scale_of(*flow.own_syn) : 0;
   const std::uint32_t edge = segment.ack + (std::uint32_t{segment.window} << scale);
-  const std::uint32_t allowance = flow.own_edge_from_syn ? (1u << scale) - 1 : 0;
+  // RFC 7323 2.4: an edge that the scale cannot express may be rounded down.
+  const std::uint32_t allowance = (1u << scale) - 1;
   // After the peer's FIN the window means nothing any more.
   if (flow.own_edge && !flow.peer_finished && before(edge + allowance, *flow.own_edge))
     violate(event, "the offered right edge shrank by " + std::to_string(*flow.own_edge - edge));

@@ -65,13 +65,14 @@ class Ipv6Address {
 class IpAddress {
  public:
   constexpr IpAddress() = default;
-  constexpr IpAddress(Ipv4Address a) : v4_(a) {}                         // NOLINT: implicit by design
-  constexpr IpAddress(const Ipv6Address& a) : v6_(a), is_v4_(false) {}  // NOLINT: implicit by design
+  constexpr IpAddress(Ipv4Address a) : v4_(a) {}  // NOLINT: implicit by design
+  constexpr IpAddress(const Ipv6Address& a)
+      : v6_(a), is_v4_(false) {}  // NOLINT: implicit by design
 
   static std::optional<IpAddress> parse(std::string_view text);
 
   constexpr bool is_v4() const { return is_v4_; }
-  constexpr Ipv4Address v4() const { return v4_; }          // meaningful if is_v4()
+  constexpr Ipv4Address v4() const { return v4_; }         // meaningful if is_v4()
   constexpr const Ipv6Address& v6() const { return v6_; }  // meaningful if !is_v4()
   constexpr bool is_unspecified() const {
     return is_v4_ ? v4_.is_unspecified() : v6_.is_unspecified();
@@ -99,7 +100,9 @@ struct Ipv4Prefix {
   /// "A.B.C.D/N", 0 <= N <= 32; the length may not be left out.
   static std::optional<Ipv4Prefix> parse(std::string_view text);
 
-  constexpr std::uint32_t mask() const { return length == 0 ? 0 : ~std::uint32_t{0} << (32 - length); }
+  constexpr std::uint32_t mask() const {
+    return length == 0 ? 0 : ~std::uint32_t{0} << (32 - length);
+  }
   constexpr bool contains(Ipv4Address a) const {
     return ((a.value() ^ address.value()) & mask()) == 0;
   }
@@ -113,6 +116,6 @@ std::string to_string(const MacAddress& mac);       // "02:00:00:00:00:01"
 std::string to_string(Ipv4Address address);         // "10.0.2.2"
 std::string to_string(const Ipv6Address& address);  // RFC 5952
 std::string to_string(const IpAddress& address);
-std::string to_string(const Endpoint& endpoint);    // "10.0.1.2:47762", "[fd00::2]:9999"
+std::string to_string(const Endpoint& endpoint);  // "10.0.1.2:47762", "[fd00::2]:9999"
 
 }  // namespace tern

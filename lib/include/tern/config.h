@@ -15,39 +15,47 @@ using namespace std::chrono_literals;
 
 enum class CongestionAlgorithm : std::uint8_t { kNewReno };
 
-/// What TCP does, for every connection of a stack. Durations are exact to TimerWheel's tick, 100 us.
+/// What TCP does, for every connection of a stack. Durations are exact to TimerWheel's tick, 100
+/// us.
 struct TcpConfig {
-  Duration msl = 30s;                    ///< TIME-WAIT lasts twice this (RFC 9293 3.4.2 says 2 min; Linux uses 30 s)
-  Duration initial_rto = 1s;             ///< RFC 6298 2.1
-  Duration min_rto = 200ms;              ///< RFC 6298 says 1 s; 200 ms as Linux and FreeBSD do
-  Duration max_rto = 60s;                ///< RFC 6298 2.5: at least 60 s
-  unsigned max_retransmits = 15;         ///< R2: unanswered retransmissions of one segment before giving up
-  Duration connect_timeout = 180s;       ///< R2 of an active open's SYN (RFC 9293 MUST-23: >= 3 min)
-  unsigned max_syn_ack_retransmits = 5;  ///< then a half-open connection expires (63 s at 1 s initial RTO)
-  unsigned max_persist_probes = 15;      ///< unanswered zero-window probes before giving up
-  Duration fin_wait_2_timeout = 60s;     ///< the peer's silence in FIN-WAIT-2 after Connection::close()
-  Duration half_close_timeout = 10min;   ///< the same after shutdown_send(), while the application still reads
-  Duration delayed_ack = 40ms;           ///< RFC 9293 MUST-40: < 0.5 s
+  Duration msl = 30s;  ///< TIME-WAIT lasts twice this (RFC 9293 3.4.2 says 2 min; Linux uses 30 s)
+  Duration initial_rto = 1s;  ///< RFC 6298 2.1
+  Duration min_rto = 200ms;   ///< RFC 6298 says 1 s; 200 ms as Linux and FreeBSD do
+  Duration max_rto = 60s;     ///< RFC 6298 2.5: at least 60 s
+  unsigned max_retransmits =
+      15;  ///< R2: unanswered retransmissions of one segment before giving up
+  Duration connect_timeout = 180s;  ///< R2 of an active open's SYN (RFC 9293 MUST-23: >= 3 min)
+  unsigned max_syn_ack_retransmits =
+      5;  ///< then a half-open connection expires (63 s at 1 s initial RTO)
+  unsigned max_persist_probes = 15;  ///< unanswered zero-window probes before giving up
+  Duration fin_wait_2_timeout =
+      60s;  ///< the peer's silence in FIN-WAIT-2 after Connection::close()
+  Duration half_close_timeout =
+      10min;  ///< the same after shutdown_send(), while the application still reads
+  Duration delayed_ack = 40ms;                ///< RFC 9293 MUST-40: < 0.5 s
   std::uint32_t receive_buffer = 256 * 1024;  ///< bytes; the largest window offered
-  std::uint32_t send_buffer = 256 * 1024;     ///< bytes a connection may have queued and unacknowledged
-  bool nagle = true;                     ///< per connection: Connection::set_nodelay
-  bool timestamps = true;                ///< RFC 7323; used when the peer agrees
-  bool window_scaling = true;            ///< RFC 7323; used when the peer agrees
-  bool header_prediction = true;         ///< off: every segment takes the RFC's steps (tests compare both)
+  std::uint32_t send_buffer =
+      256 * 1024;                 ///< bytes a connection may have queued and unacknowledged
+  bool nagle = true;              ///< per connection: Connection::set_nodelay
+  bool timestamps = true;         ///< RFC 7323; used when the peer agrees
+  bool window_scaling = true;     ///< RFC 7323; used when the peer agrees
+  bool header_prediction = true;  ///< off: every segment takes the RFC's steps (tests compare both)
   CongestionAlgorithm congestion = CongestionAlgorithm::kNewReno;
 };
 
 /// A stack: one interface, one core. Everything it will ever allocate follows from this.
 struct StackConfig {
-  Ipv4Prefix address;                     ///< the interface's own address and on-link prefix
-  std::optional<Ipv4Address> gateway;     ///< must be on-link
-  std::uint32_t max_connections = 4096;   ///< TCBs; connections in any state but TIME-WAIT
-  std::uint32_t max_time_wait = 0;        ///< TIME-WAIT records; 0 = 4 x max_connections, at least 16,384
-  std::uint32_t max_half_open = 1024;     ///< SYN-RECEIVED connections per listener
+  Ipv4Prefix address;                    ///< the interface's own address and on-link prefix
+  std::optional<Ipv4Address> gateway;    ///< must be on-link
+  std::uint32_t max_connections = 4096;  ///< TCBs; connections in any state but TIME-WAIT
+  std::uint32_t max_time_wait = 0;  ///< TIME-WAIT records; 0 = 4 x max_connections, at least 16,384
+  std::uint32_t max_half_open = 1024;  ///< SYN-RECEIVED connections per listener
   std::uint32_t max_listeners = 64;
   std::uint32_t max_neighbours = 1024;
-  std::uint64_t send_memory = 0;          ///< bytes for send chunks of all connections; 0 = derived from max_connections
-  std::uint64_t receive_memory = 0;       ///< bytes for received data copied out of frames; 0 = derived likewise
+  std::uint64_t send_memory =
+      0;  ///< bytes for send chunks of all connections; 0 = derived from max_connections
+  std::uint64_t receive_memory =
+      0;  ///< bytes for received data copied out of frames; 0 = derived likewise
   /// 128 secret bits from which every key (table hash, ISN, ports, timestamps) is derived. The same
   /// secret and the same input give the same packets; production passes random bits.
   std::array<std::uint64_t, 2> secret{};

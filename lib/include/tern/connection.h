@@ -19,8 +19,17 @@ class StackImpl;
 
 /// RFC 9293 3.3.2.
 enum class TcpState : std::uint8_t {
-  kClosed, kListen, kSynSent, kSynReceived, kEstablished, kFinWait1, kFinWait2, kCloseWait,
-  kClosing, kLastAck, kTimeWait,
+  kClosed,
+  kListen,
+  kSynSent,
+  kSynReceived,
+  kEstablished,
+  kFinWait1,
+  kFinWait2,
+  kCloseWait,
+  kClosing,
+  kLastAck,
+  kTimeWait,
 };
 inline constexpr std::size_t kTcpStateCount = 11;
 
@@ -60,7 +69,7 @@ class RxChunk {
   StackImpl* stack_ = nullptr;  // nullptr = moved from
   std::byte* data_ = nullptr;
   std::uint32_t size_ = 0;
-  std::uint32_t node_ = 0;      // the stack's record of the buffer
+  std::uint32_t node_ = 0;  // the stack's record of the buffer
   std::uint32_t connection_ = 0;
   std::uint32_t generation_ = 0;
 };
@@ -72,7 +81,9 @@ class TxChunk {
  public:
   std::span<std::byte> writable_bytes() const { return {data_, capacity_}; }
   /// How many of the bytes count; at first all.
-  void resize(std::size_t bytes) { size_ = static_cast<std::uint32_t>(bytes < capacity_ ? bytes : capacity_); }
+  void resize(std::size_t bytes) {
+    size_ = static_cast<std::uint32_t>(bytes < capacity_ ? bytes : capacity_);
+  }
   std::size_t size() const { return size_; }
 
  private:
@@ -113,7 +124,8 @@ class Connection {
 
   /// The next in-order bytes, or nothing: none have arrived, or the next chunk is larger than
   /// `at_most`. In the second case on_writable is raised when the send queue has drained, so
-  /// `receive(send_space())` followed by forward() never fails for want of room.
+  /// `receive(send_space())` followed by forward() never fails for want of room. Only this
+  /// connection's own send_space() makes sense here: nothing would tell of another's.
   std::optional<RxChunk> receive(std::size_t at_most = SIZE_MAX);
 
   /// Room for up to `bytes` bytes in the send queue (maybe fewer: see TxChunk::writable_bytes).
@@ -138,7 +150,7 @@ class Connection {
   /// connection. Unread data makes it an abort (RFC 9293 SHLD-3).
   void close();
 
-  void set_nodelay(bool nodelay);               ///< true: Nagle's algorithm off
+  void set_nodelay(bool nodelay);                ///< true: Nagle's algorithm off
   void set_handler(ConnectionHandler& handler);  ///< from the next callback on
   void set_user_data(std::uint64_t value);       ///< the application's own word; 0 at first
   std::uint64_t user_data() const;

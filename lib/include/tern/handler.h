@@ -26,7 +26,8 @@ class ConnectionHandler {
   virtual void on_peer_finished(Connection c) { c.shutdown_send(); }
 
   /// The last call; the handle is stale when it returns. For kFinished it comes after everything
-  /// has been read; for the active closer when TIME-WAIT begins, which the stack sits out by itself.
+  /// has been read; for the active closer when TIME-WAIT begins, which the stack sits out by
+  /// itself.
   virtual void on_closed(Connection, CloseReason) {}
 };
 

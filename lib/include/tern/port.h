@@ -28,11 +28,12 @@ inline constexpr std::uint64_t kTxIpv6 = 1ULL << 56;
 /// One Ethernet frame in one contiguous piece: where its bytes are, how many, what the device said
 /// or shall do, and whose buffer it is. A plain value; the buffer behind it has exactly one owner.
 struct Frame {
-  std::byte* data = nullptr;   ///< the first byte of the Ethernet header
-  void* handle = nullptr;      ///< the port's buffer; opaque to everyone else
-  std::uint64_t flags = 0;     ///< frame_flag bits
-  std::uint32_t length = 0;    ///< bytes at data; no FCS
-  std::uint32_t metadata = 0;  ///< received: RSS hash if kRxRssHash; sent: tx_metadata() if a kTx flag is set
+  std::byte* data = nullptr;  ///< the first byte of the Ethernet header
+  void* handle = nullptr;     ///< the port's buffer; opaque to everyone else
+  std::uint64_t flags = 0;    ///< frame_flag bits
+  std::uint32_t length = 0;   ///< bytes at data; no FCS
+  std::uint32_t metadata =
+      0;  ///< received: RSS hash if kRxRssHash; sent: tx_metadata() if a kTx flag is set
 
   std::span<std::byte> bytes() const { return {data, length}; }
 };
@@ -46,14 +47,17 @@ constexpr std::uint32_t tx_metadata(unsigned l2_bytes, unsigned l3_bytes, unsign
 /// What a port is and can do. Constant after the port is made.
 struct PortInfo {
   MacAddress mac;
-  std::uint16_t mtu = 1500;            ///< bytes of IP packet that one frame carries
-  std::uint32_t frame_capacity = 2048; ///< bytes that an allocated frame can hold
-  std::uint32_t tx_frames = 0;         ///< frames that allocate() can have out at once; 0 = not known
-  std::uint32_t rx_frames = 0;         ///< received frames that may be held before reception starves; 0 = not known
-  bool tx_ip_checksum = false;         ///< fills in the IPv4 header checksum
-  bool tx_tcp_checksum = false;        ///< completes a TCP checksum whose field holds the pseudo-header sum
-  bool tx_tso = false;                 ///< cuts kTxTcpSegmentation frames
-  bool trust_missing_checksum = false; ///< "not computed" verdicts count as good (virtual wires, by configuration)
+  std::uint16_t mtu = 1500;             ///< bytes of IP packet that one frame carries
+  std::uint32_t frame_capacity = 2048;  ///< bytes that an allocated frame can hold
+  std::uint32_t tx_frames = 0;  ///< frames that allocate() can have out at once; 0 = not known
+  std::uint32_t rx_frames =
+      0;  ///< received frames that may be held before reception starves; 0 = not known
+  bool tx_ip_checksum = false;  ///< fills in the IPv4 header checksum
+  bool tx_tcp_checksum =
+      false;            ///< completes a TCP checksum whose field holds the pseudo-header sum
+  bool tx_tso = false;  ///< cuts kTxTcpSegmentation frames
+  bool trust_missing_checksum =
+      false;  ///< "not computed" verdicts count as good (virtual wires, by configuration)
 };
 
 /// A queue pair of a device, or whatever stands in for one: virtual once per burst, plain data per

@@ -20,7 +20,7 @@ enum class Errc : std::uint8_t {
   kAddressInUse,   ///< the port, or the whole four-tuple, is taken
   kNoPorts,        ///< no source port is free towards this destination
   kInvalidArgument,
-  kUnreachable,    ///< no route: not on-link, and no gateway is set
+  kUnreachable,  ///< no route: not on-link, and no gateway is set
 };
 
 /// The name of an error as an operator reads it, e.g. "queue full".
@@ -30,8 +30,9 @@ std::string_view to_string(Errc error);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-  Result(Errc error) : state_(std::in_place_index<1>, error) {}          // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(Errc error) : state_(std::in_place_index<1>, error) {}  // NOLINT: implicit by design
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

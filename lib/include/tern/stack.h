@@ -17,9 +17,9 @@
 namespace tern {
 
 struct ListenOptions {
-  IpAddress address{};         ///< unspecified = any of the stack's own
-  std::uint16_t port = 0;      ///< 1..65535
-  std::uint32_t backlog = 0;   ///< half-open connections; 0 = StackConfig::max_half_open
+  IpAddress address{};        ///< unspecified = any of the stack's own
+  std::uint16_t port = 0;     ///< 1..65535
+  std::uint32_t backlog = 0;  ///< half-open connections; 0 = StackConfig::max_half_open
 };
 
 struct ConnectOptions {
@@ -36,14 +36,15 @@ struct ListenerId {
 
 /// What a stack holds right now: for leak checks, drains and socket lists.
 struct StackUsage {
-  std::uint32_t connections = 0;      ///< TCBs in use
-  std::uint32_t time_wait = 0;        ///< TIME-WAIT records
-  std::uint32_t table_entries = 0;    ///< always connections that are in the table + time_wait
-  std::uint32_t timers = 0;           ///< connections armed in the wheel
-  std::uint32_t held_frames = 0;      ///< received frames in receive queues or on loan
-  std::uint32_t waiting_frames = 0;   ///< frames waiting for a neighbour's address
-  std::uint32_t staged_frames = 0;    ///< frames waiting for the port to take them
-  std::uint32_t spare_frames = 0;     ///< empty frames allocated ahead of use
+  std::uint32_t connections = 0;       ///< TCBs in use
+  std::uint32_t time_wait = 0;         ///< TIME-WAIT records
+  std::uint32_t table_entries = 0;     ///< always connections that are in the table + time_wait
+  std::uint32_t timers = 0;            ///< connections armed in the wheel
+  std::uint32_t held_frames = 0;       ///< received frames in receive queues or on loan
+  std::uint32_t waiting_frames = 0;    ///< frames waiting for a neighbour's address
+  std::uint32_t staged_frames = 0;     ///< frames waiting for the port to take them
+  std::uint32_t spare_frames = 0;      ///< empty frames allocated ahead of use
+  std::uint32_t returning_frames = 0;  ///< frames that are done with; the next poll gives them back
   std::uint32_t send_chunks = 0;
   std::uint32_t receive_chunks = 0;
 };
@@ -84,7 +85,8 @@ class Stack {
 
   /// Appends a snapshot of up to `limit` sockets (listeners, connections, TIME-WAIT) from position
   /// `cursor` on, and returns the position to go on from, or 0 at the end.
-  std::uint64_t list(std::uint64_t cursor, std::size_t limit, std::vector<ConnectionInfo>& out) const;
+  std::uint64_t list(std::uint64_t cursor, std::size_t limit,
+                     std::vector<ConnectionInfo>& out) const;
 
   /// Closes every connection in order and refuses new ones; usage().connections falls to 0.
   void drain();
