@@ -78,7 +78,10 @@ void shutdown_send(Engine& e, Tcb& c) {
 
 void close_connection(Engine& e, Tcb& c) {
   if (c.has(flag::kClosePending)) {  // nothing left but what the application did not read
+    if (!c.receive_queue.empty()) c.close_reason = CloseReason::kAborted;
     c.receive_queue.clear(e.receive_buffers);
+    c.events &=
+        event::kEstablished;  // what is thrown away must not look like the end of the stream
     e.raise(c, event::kClosed);
     return;
   }
