@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/assert.h"
 #include "io/dpdk/device.h"
 #include "io/dpdk/dpdk_port.h"
 #include "io/dpdk/eal.h"
@@ -92,6 +93,9 @@ class Runtime::Impl {
   Stack& stack() { return worker_->stack(); }
   absl::Status run();
   void stop() { stop_.add(); }
+  AskResult ask(unsigned worker, const std::function<void(Stack&)>& function,
+                std::chrono::milliseconds patience);
+  WorkerUsage worker_usage(unsigned worker);
   std::string describe() const {
     return absl::StrCat(device_->describe(), "memory: at most ", plan_.total() >> 20, " MiB\n");
   }
@@ -197,6 +201,19 @@ absl::Status Runtime::Impl::run() {
   return capture_->close();
 }
 
+AskResult Runtime::Impl::ask(unsigned worker, const std::function<void(Stack&)>& function,
+                             std::chrono::milliseconds patience) {
+  TERN_ASSERT(worker == 0);
+  return worker_->mailbox().ask([&] { function(worker_->stack()); }, patience);
+}
+
+WorkerUsage Runtime::Impl::worker_usage(unsigned worker) {
+  WorkerUsage usage;
+  const auto copy = [&](Stack&) { usage = worker_->usage(); };
+  ask(worker, copy, std::chrono::seconds(1));
+  return usage;
+}
+
 absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(RuntimeConfig config) {
   auto impl = std::make_unique<Impl>(std::move(config));
   if (absl::Status status = impl->bring_up(); !status.ok()) return status;
@@ -209,6 +226,12 @@ Runtime::~Runtime() = default;
 Stack& Runtime::stack() { return impl_->stack(); }
 absl::Status Runtime::run() { return impl_->run(); }
 void Runtime::stop() { impl_->stop(); }
+unsigned Runtime::workers() const { return 1; }
+AskResult Runtime::ask(unsigned worker, const std::function<void(Stack&)>& function,
+                       std::chrono::milliseconds patience) {
+  return impl_->ask(worker, function, patience);
+}
+WorkerUsage Runtime::worker_usage(unsigned worker) { return impl_->worker_usage(worker); }
 std::string Runtime::describe() const { return impl_->describe(); }
 
 }  // namespace tern

@@ -37,8 +37,15 @@ Worker::Worker(std::unique_ptr<Stack> stack, std::unique_ptr<TscClock> clock, Wo
 
 DrainResult Worker::run(const StopRequests& stop) {
   if (config_.may_nap) ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
+  mailbox_.open();
+  turn_began_ = clock_->now();
   while (!stop.drain()) turn();
+  const DrainResult result = drain(stop);
+  mailbox_.close();
+  return result;
+}
 
+DrainResult Worker::drain(const StopRequests& stop) {
   DrainResult result;
   stack_->drain();
   if (!turn_until(nobody_is_left, config_.linger, stop) && !stop.at_once()) {
@@ -53,10 +60,20 @@ DrainResult Worker::run(const StopRequests& stop) {
 
 void Worker::turn() {
   const Instant now = clock_->now();
-  const std::size_t work = stack_->poll(now);
+  const std::size_t work = stack_->poll(now) + mailbox_.serve();
+  account(work, now);
   const IdleWatch::Verdict verdict = idle_.after_poll(work, now, stack_->next_deadline());
   if (verdict.became_idle && config_.housekeeping) config_.housekeeping();
   if (verdict.nap > Duration::zero()) nap(verdict.nap);
+}
+
+// A turn lasts until the next one begins, so that one look at the clock serves for both.
+void Worker::account(std::size_t work, Instant now) {
+  (turn_was_busy_ ? usage_.busy : usage_.idle) += now - turn_began_;
+  turn_began_ = now;
+  turn_was_busy_ = work > 0;
+  ++usage_.polls;
+  usage_.busy_polls += turn_was_busy_ ? 1 : 0;
 }
 
 // At least one turn, so that what was just asked for happens. False: the limit or a second request

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "runtime/idle_watch.h"
+#include "runtime/mailbox.h"
 #include "runtime/stop_requests.h"
 #include "runtime/tsc_clock.h"
 #include "tern/stack.h"
@@ -31,18 +32,28 @@ class Worker {
   Worker(std::unique_ptr<Stack> stack, std::unique_ptr<TscClock> clock, WorkerConfig config);
 
   Stack& stack() { return *stack_; }
+  /// Through it others have functions run by this worker's thread. Any thread.
+  Mailbox& mailbox() { return mailbox_; }
+  /// Thread: that of run(); others ask for it through the mailbox.
+  const WorkerUsage& usage() const { return usage_; }
 
-  /// Polls until a stop is requested, then drains.
+  /// Polls until a stop is requested, then drains. Afterwards nobody can ask it any more.
   DrainResult run(const StopRequests& stop);
 
  private:
+  DrainResult drain(const StopRequests& stop);
   void turn();
+  void account(std::size_t work, Instant now);
   bool turn_until(bool (*done)(const StackUsage&), Duration limit, const StopRequests& stop);
 
   std::unique_ptr<TscClock> clock_;
   std::unique_ptr<Stack> stack_;
   WorkerConfig config_;
   IdleWatch idle_;
+  Mailbox mailbox_;
+  WorkerUsage usage_;
+  Instant turn_began_{};
+  bool turn_was_busy_ = false;
 };
 
 }  // namespace tern::runtime

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,10 +53,25 @@ struct RuntimeConfig {
   std::function<void(LogLevel, std::string_view)> log = {};
 };
 
+/// What became of a question to a worker.
+enum class AskResult : std::uint8_t {
+  kDone,      ///< the function has run
+  kTimedOut,  ///< the worker did not come to it in time; the function will not run
+  kStopped,   ///< run() has ended; the function will not run
+};
+
+/// What a worker has done since run() began. A poll that did something counts as busy until the
+/// next one begins.
+struct WorkerUsage {
+  std::uint64_t polls = 0, busy_polls = 0;
+  Duration busy{}, idle{};  ///< idle: polls without work, and naps
+};
+
 /// Owns everything between the machine and a Stack: DPDK's EAL, the device, the buffers, the worker
 /// with its clock and loop, and the signals. A service that has its own loop and EAL uses Stack and
 /// a Port by itself instead. One at a time, and once per process, since DPDK's EAL is. Thread rule:
-/// one thread creates it, runs it and destroys it; only stop() may be called from others.
+/// one thread creates it, runs it and destroys it; only stop(), ask() and workers() may be called
+/// from others.
 class Runtime {
  public:
   /// Brings everything up. Errors are sentences for an operator, with the remedy: no permission, an
@@ -78,6 +94,20 @@ class Runtime {
   /// Like a signal: the first call drains, the second ends at once. Any thread, any time, also in a
   /// signal handler.
   void stop();
+
+  /// How many workers there are, each with a stack of its own: numbered from 0.
+  unsigned workers() const;
+
+  /// Has the thread of a worker run `function` on its stack between two polls, and waits for that:
+  /// some microseconds if the worker is busy, up to a millisecond if it naps. Its loop waits while
+  /// the function runs, so that should be short: say less than 50 us. Before run() it waits for
+  /// run() to begin. Any thread, but no signal handler; within a callback it runs at once. Those
+  /// who ask the same worker take turns. `worker` < workers().
+  AskResult ask(unsigned worker, const std::function<void(Stack&)>& function,
+                std::chrono::milliseconds patience = std::chrono::seconds(1));
+
+  /// What a worker has done. Asks it, like ask(): zeros when it does not answer.
+  WorkerUsage worker_usage(unsigned worker);
 
   /// The device, its offload table (requested, supported, chosen) and the memory taken: several
   /// lines, each ended, for the operator.
