@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "common/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string_view>
+#include <vector>
+
+namespace app {
+
+namespace {
+
+using tern::IdleStrategy;
+using tern::Ipv4Address;
+using tern::Ipv4Prefix;
+
+constexpr const char* kCommonHelp =
+    R"(  --ip A.B.C.D/N           this program's own address and subnet
+  --gateway A.B.C.D        the next hop to other subnets
+  --tap NAME               the tap device that appears on this host
+  --host-ip A.B.C.D/N      this host's own address on it, and forwarding
+  --device NAME            DPDK's device to use, if there are several
+  --mtu N                  bytes of an IP packet (1500)
+  --max-connections N      connections at once (4096)
+  --capture FILE.pcapng    writes every packet to a file for tcpdump -r
+  --idle auto|busy|sleep   without work: nap or poll on (auto: nap on a tap)
+  --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
+  --trust-checksums        a virtual wire's frames without checksums are good
+  --stats                  prints the counters at exit
+  --quiet  --verbose       errors only; DPDK's log as well
+  --config FILE            options from a file, one a line, e.g. msl = 5
+  --version  --help
+)";
+
+tern::Duration seconds(double s) {
+  return std::chrono::duration_cast<tern::Duration>(std::chrono::duration<double>(s));
+}
+
+std::string check_prefix(const std::string& text) {
+  return Ipv4Prefix::parse(text)
+             ? ""
+             : fmt::format("'{}' is not an address with its subnet, as in 10.0.2.2/24", text);
+}
+
+std::string check_tap_name(const std::string& text) {
+  constexpr std::size_t kLongest = 15;  // IFNAMSIZ, with its zero
+  const bool good =
+      !text.empty() && text.size() <= kLongest && text.find_first_of("/,: ") == std::string::npos;
+  return good ? ""
+              : fmt::format(
+                    "'{}' cannot name a network device: 1 to 15 characters, none of them / , : or "
+                    "a space",
+                    text);
+}
+
+}  // namespace
+
+std::string check_address(const std::string& text) {
+  return Ipv4Address::parse(text)
+             ? ""
+             : fmt::format("'{}' is not an IPv4 address, as in 10.0.2.1", text);
+}
+
+CommandLine::CommandLine(const Program& program, CommonOptions& common)
+    : common_(common), ip_(program.ip) {
+  common_.runtime.program = program.name;
+  // By hand, since a generated one fills two screens.
+  app_.formatter_fn([help = program.usage + kCommonHelp + program.examples](
+                        const CLI::App*, std::string, CLI::AppFormatMode) { return help; });
+  app_.set_version_flag("--version", program.name + " (Tern) " TERN_VERSION);
+  app_.allow_config_extras(CLI::config_extras_mode::error);
+  app_.set_config("--config")->check(CLI::ExistingFile);
+  add_network_options();
+  add_other_options();
+}
+
+void CommandLine::add_network_options() {
+  tern::RuntimeConfig& runtime = common_.runtime;
+  app_.add_option("--ip", ip_)->check(check_prefix);
+  app_.add_option("--gateway", gateway_)->check(check_address);
+  app_.add_option("--tap", runtime.tap_name)->check(check_tap_name);
+  app_.add_option("--host-ip", host_ip_)->check(check_prefix);
+  app_.add_option("--device", runtime.device);
+  app_.add_option("--mtu", runtime.mtu)->check(CLI::Range(576, 9216));
+  app_.add_flag("--trust-checksums", runtime.trust_missing_checksum);
+}
+
+void CommandLine::add_other_options() {
+  tern::RuntimeConfig& runtime = common_.runtime;
+  app_.add_option("--max-connections", runtime.stack.max_connections)
+      ->check(CLI::Range(1, 1 << 28));
+  app_.add_option("--capture", runtime.capture_path);
+  app_.add_option("--idle", idle_)->check(CLI::IsMember({"auto", "busy", "sleep"}));
+  app_.add_option("--linger", linger_s_)->check(CLI::Range(0.0, 3600.0));
+  app_.add_option("--msl", msl_s_)->check(CLI::Range(0.001, 600.0));
+  app_.add_flag("--stats", common_.stats);
+  auto* quiet = app_.add_flag("--quiet", common_.quiet);
+  app_.add_flag("--verbose", common_.verbose)->excludes(quiet);
+}
+
+void CommandLine::fill_in() {
+  static const std::map<std::string_view, IdleStrategy> kStrategies = {
+      {"auto", IdleStrategy::kAuto},
+      {"busy", IdleStrategy::kBusy},
+      {"sleep", IdleStrategy::kSleep}};
+  tern::RuntimeConfig& runtime = common_.runtime;
+  runtime.idle = kStrategies.at(idle_);
+  runtime.stack.address = *Ipv4Prefix::parse(ip_);
+  if (!gateway_.empty()) runtime.stack.gateway = Ipv4Address::parse(gateway_);
+  if (!host_ip_.empty()) common_.host_ip = Ipv4Prefix::parse(host_ip_);
+  runtime.linger = seconds(linger_s_);
+  runtime.stack.tcp.msl = seconds(msl_s_);
+}
+
+int CommandLine::answer(const CLI::ParseError& error) const {
+  if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  fmt::print(stderr, "{}: {}{} (see --help)\n", common_.runtime.program, error.what(),
+             unknown ? "; EAL's own stand before a '--'" : "");
+  return kUsageError;
+}
+
+std::optional<int> CommandLine::parse(int argc, const char* const* argv) {
+  const std::vector<std::string> all(argv + 1, argv + argc);
+  // "-l 1 -- --port 7": what stands before "--" is EAL's.
+  const auto separator = std::find(all.begin(), all.end(), "--");
+  const bool has_separator = separator != all.end();
+  if (has_separator) common_.runtime.eal_arguments.assign(all.begin(), separator);
+  // CLI11 takes a vector from its end.
+  std::vector<std::string> own(has_separator ? separator + 1 : all.begin(), all.end());
+  std::reverse(own.begin(), own.end());
+  try {
+    app_.parse(own);
+  } catch (const CLI::ParseError& error) {
+    return answer(error);
+  }
+  fill_in();
+  return std::nullopt;
+}
+
+}  // namespace app

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "tern/runtime.h"
+
+namespace app {
+
+inline constexpr int kUsageError = 2;
+
+/// What every program with a stack of its own takes from its command line and configuration file.
+struct CommonOptions {
+  tern::RuntimeConfig runtime;
+  std::optional<tern::Ipv4Prefix> host_ip;  // the kernel's address at the other end of the tap
+  bool quiet = false;                       // errors only
+  bool verbose = false;                     // DPDK's log as well
+  bool stats = false;                       // counters at exit
+};
+
+/// A program's command line: "[EAL arguments --] options". Adds the common options to a CLI::App,
+/// to which the program adds its own. `common` and the help text must outlive it; what `common`
+/// holds at first are the defaults.
+class CommandLine {
+ public:
+  struct Program {
+    std::string name;
+    std::string ip;        // the default of --ip
+    std::string usage;     // the help: what it is, and its own options,
+    std::string examples;  // before and after the common ones
+  };
+  CommandLine(const Program& program, CommonOptions& common);
+
+  CLI::App& app() { return app_; }
+
+  /// Answers an exit status if that is all: --help and --version (0, printed on stdout), or a
+  /// mistake (2, one line on stderr).
+  std::optional<int> parse(int argc, const char* const* argv);
+
+ private:
+  void add_network_options();
+  void add_other_options();
+  void fill_in();
+  int answer(const CLI::ParseError& error) const;
+
+  CommonOptions& common_;
+  CLI::App app_;
+  // The options that are not numbers, until they are checked.
+  std::string ip_, gateway_, host_ip_, idle_ = "auto";
+  double linger_s_ = 5, msl_s_ = 30;
+};
+
+/// For CLI::Option::check: "" or what is wrong with the text.
+std::string check_address(const std::string& text);
+
+}  // namespace app
