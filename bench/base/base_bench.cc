@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "base/histogram.h"
 #include "base/prng.h"
 #include "base/siphash.h"
 #include "base/spsc_ring.h"
+#include "tern/histogram.h"
 
 namespace tern {
 namespace {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "base/histogram.h"
+#include "tern/histogram.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 #include "base/assert.h"
 
@@ -67,6 +68,22 @@ std::uint64_t Histogram::percentile(double percent) const {
   std::size_t bucket = 0;
   while ((seen += buckets_[bucket]) < rank) ++bucket;
   return std::min(last_value_of(bucket), max_);
+}
+
+std::uint64_t Histogram::count_at_or_below(std::uint64_t value) const {
+  const auto end = buckets_.begin() + static_cast<std::ptrdiff_t>(bucket_of(value)) + 1;
+  return std::accumulate(buckets_.begin(), end, std::uint64_t{0});
+}
+
+double Histogram::standard_deviation() const {
+  if (count_ == 0) return 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (buckets_[i] == 0) continue;
+    const double distance = static_cast<double>(last_value_of(i)) - mean();
+    squares += distance * distance * static_cast<double>(buckets_[i]);
+  }
+  return std::sqrt(squares / static_cast<double>(count_));
 }
 
 double Histogram::mean() const {

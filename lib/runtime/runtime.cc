@@ -16,6 +16,7 @@
 #include "io/dpdk/eal.h"
 #include "io/tap/capture_port.h"
 #include "io/tap/pcapng_writer.h"
+#include "runtime/dpdk_log.h"
 #include "runtime/memory_plan.h"
 #include "runtime/stop_requests.h"
 #include "runtime/worker.h"
@@ -34,31 +35,6 @@ absl::Status fill_in_secret(std::array<std::uint64_t, 2>& secret) {
   if (secret[0] != 0 || secret[1] != 0) return absl::OkStatus();
   if (::getrandom(secret.data(), sizeof secret, 0) == sizeof secret) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("no random bits for the secret: ", std::strerror(errno)));
-}
-
-// DPDK's word for a level; its chatter about interfaces coming up is of no interest to an operator.
-LogLevel level_of(unsigned dpdk_level, bool asked_for) {
-  constexpr unsigned kDpdkError = 4;
-  if (asked_for) return LogLevel::kInfo;
-  return dpdk_level <= kDpdkError ? LogLevel::kWarning : LogLevel::kDebug;
-}
-
-// Printed by every tap, as errors: the kernel lacks a qdisc that only rte_flow would need; and no
-// secondary process is told of queues, since none is possible without files.
-bool is_harmless(std::string_view line) {
-  for (const std::string_view words : {"qdisc", "Disabling rte flow support", "tap_mp_req_on_rxtx"})
-    if (line.find(words) != std::string_view::npos) return true;
-  return false;
-}
-
-io::LogSink dpdk_log_sink(const RuntimeConfig& config) {
-  if (!config.log) return {};
-  bool asked_for = false;
-  for (const std::string& argument : config.eal_arguments)
-    asked_for |= argument.starts_with("--log-level");
-  return [log = config.log, asked_for](unsigned level, std::string_view line) {
-    log(is_harmless(line) && !asked_for ? LogLevel::kDebug : level_of(level, asked_for), line);
-  };
 }
 
 io::DeviceConfig device_config(const RuntimeConfig& config) {
@@ -96,6 +72,7 @@ class Runtime::Impl {
   AskResult ask(unsigned worker, const std::function<void(Stack&)>& function,
                 std::chrono::milliseconds patience);
   WorkerUsage worker_usage(unsigned worker);
+  Instant now() const { return worker_->now(); }
   std::string describe() const {
     return absl::StrCat(device_->describe(), "memory: at most ", plan_.total() >> 20, " MiB\n");
   }
@@ -149,7 +126,7 @@ absl::Status Runtime::Impl::start_eal() {
                              .arguments = config_.eal_arguments,
                              .vdev = "net_tap0,iface=" + config_.tap_name,
                              .memory_bytes = plan_.mbuf_bytes},
-                            dpdk_log_sink(config_));
+                            runtime::dpdk_log_sink(config_));
   if (!eal.ok()) return eal.status();
   eal_ = *std::move(eal);
   return absl::OkStatus();
@@ -182,7 +159,8 @@ absl::Status Runtime::Impl::make_worker() {
   auto stack = Stack::create(config_.stack, port(), clock->now());
   if (!stack.ok()) return stack.status();
   runtime::WorkerConfig worker{.may_nap = may_nap(config_.idle, *device_),
-                               .linger = config_.linger};
+                               .linger = config_.linger,
+                               .between_polls = config_.between_polls};
   if (capture_) worker.housekeeping = [this] { capture_->flush().IgnoreError(); };  // close() tells
   worker_ = std::make_unique<Worker>(*std::move(stack), std::move(clock), std::move(worker));
   return absl::OkStatus();
@@ -232,6 +210,8 @@ AskResult Runtime::ask(unsigned worker, const std::function<void(Stack&)>& funct
   return impl_->ask(worker, function, patience);
 }
 WorkerUsage Runtime::worker_usage(unsigned worker) { return impl_->worker_usage(worker); }
+Instant Runtime::now() const { return impl_->now(); }
+std::uint64_t Runtime::cycles_per_second() { return rte_get_tsc_hz(); }
 std::string Runtime::describe() const { return impl_->describe(); }
 
 }  // namespace tern

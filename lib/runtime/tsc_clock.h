@@ -39,6 +39,9 @@ class TscClock {
  public:
   TscClock() : scale_(rte_rdtsc(), rte_get_tsc_hz()) {}
 
+  /// The time without a promise of order to what other cores have read. Thread: any.
+  Instant peek() const { return scale_.instant_at(rte_rdtsc()); }
+
   Instant now() {
     last_ = std::max(last_, scale_.instant_at(rte_rdtsc()));
     return last_;

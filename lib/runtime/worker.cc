@@ -33,7 +33,8 @@ Worker::Worker(std::unique_ptr<Stack> stack, std::unique_ptr<TscClock> clock, Wo
     : clock_(std::move(clock)),
       stack_(std::move(stack)),
       config_(std::move(config)),
-      idle_(config_.may_nap) {}
+      idle_(config_.may_nap),
+      turn_began_(clock_->now()) {}
 
 DrainResult Worker::run(const StopRequests& stop) {
   if (config_.may_nap) ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
@@ -60,6 +61,7 @@ DrainResult Worker::drain(const StopRequests& stop) {
 
 void Worker::turn() {
   const Instant now = clock_->now();
+  if (config_.between_polls) config_.between_polls(*stack_, now);
   const std::size_t work = stack_->poll(now) + mailbox_.serve();
   account(work, now);
   const IdleWatch::Verdict verdict = idle_.after_poll(work, now, stack_->next_deadline());

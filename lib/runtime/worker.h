@@ -8,13 +8,15 @@
 #include "runtime/mailbox.h"
 #include "runtime/stop_requests.h"
 #include "runtime/tsc_clock.h"
+#include "tern/runtime.h"
 #include "tern/stack.h"
 
 namespace tern::runtime {
 
 struct WorkerConfig {
   bool may_nap = false;
-  Duration linger{};                        ///< of a drain
+  Duration linger{};                                        ///< of a drain
+  std::function<void(Stack&, Instant)> between_polls = {};  ///< see RuntimeConfig
   std::function<void()> housekeeping = {};  ///< once in every idle period, e.g. to flush a capture
 };
 
@@ -36,6 +38,7 @@ class Worker {
   Mailbox& mailbox() { return mailbox_; }
   /// Thread: that of run(); others ask for it through the mailbox.
   const WorkerUsage& usage() const { return usage_; }
+  Instant now() const { return clock_->peek(); }
 
   /// Polls until a stop is requested, then drains. Afterwards nobody can ask it any more.
   DrainResult run(const StopRequests& stop);

@@ -48,7 +48,10 @@ struct RuntimeConfig {
   IdleStrategy idle = IdleStrategy::kAuto;
   Duration linger = std::chrono::seconds(5);  ///< how long a drain waits for connections to end
   std::string capture_path = {};              ///< writes every frame to this pcapng file
-  bool handle_signals = true;                 ///< SIGINT and SIGTERM stop run()
+  /// Called by the worker once a turn, before the poll: for what is no answer to an event, as load
+  /// that is offered by the clock, a report, a deadline of the application's. Must be short.
+  std::function<void(Stack&, Instant)> between_polls = {};
+  bool handle_signals = true;  ///< SIGINT and SIGTERM stop run()
   /// Takes log lines; may be called from DPDK's threads. Empty: nobody wants them.
   std::function<void(LogLevel, std::string_view)> log = {};
 };
@@ -108,6 +111,12 @@ class Runtime {
 
   /// What a worker has done. Asks it, like ask(): zeros when it does not answer.
   WorkerUsage worker_usage(unsigned worker);
+
+  /// The time now, on the time line of poll() and between_polls, for an application that needs it
+  /// finer than a poll. Thread: any.
+  Instant now() const;
+  /// Cycles of the time-stamp counter in a second, by DPDK's reckoning.
+  static std::uint64_t cycles_per_second();
 
   /// The device, its offload table (requested, supported, chosen) and the memory taken: several
   /// lines, each ended, for the operator.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "base/histogram.h"
+#include "tern/histogram.h"
 
 #include <gtest/gtest.h>
 
@@ -40,6 +40,24 @@ TEST(HistogramTest, RoundsUpToTheEndOfABucket) {
   h.record(100000);
   EXPECT_EQ(h.percentile(50), 2049U);
   EXPECT_EQ(h.percentile(100), 100000U);  // but never above the maximum
+}
+
+TEST(HistogramTest, CountsWhatLiesAtOrBelowAValue) {
+  Histogram h;
+  h.record(5, 3);
+  h.record(7);
+  h.record(1'000'000, 6);
+  EXPECT_EQ(h.count_at_or_below(4), 0U);
+  EXPECT_EQ(h.count_at_or_below(5), 3U);
+  EXPECT_EQ(h.count_at_or_below(999), 4U);
+  EXPECT_EQ(h.count_at_or_below(UINT64_MAX), 10U);
+}
+
+TEST(HistogramTest, KnowsTheSpread) {
+  Histogram h;
+  EXPECT_EQ(h.standard_deviation(), 0);
+  for (const std::uint64_t v : {2, 4, 4, 4, 5, 5, 7, 9}) h.record(v);
+  EXPECT_DOUBLE_EQ(h.standard_deviation(), 2);
 }
 
 TEST(HistogramTest, HoldsTheLargestValues) {

@@ -21,10 +21,14 @@ class Histogram {
   /// the end of its bucket and never above max(). 0 <= percent <= 100; 0 when empty.
   std::uint64_t percentile(double percent) const;
 
+  /// How many recorded values are `value` or less, or share its bucket.
+  std::uint64_t count_at_or_below(std::uint64_t value) const;
+
   std::uint64_t count() const { return count_; }
   std::uint64_t min() const { return count_ == 0 ? 0 : min_; }  // exact; 0 when empty
   std::uint64_t max() const { return max_; }                    // exact; 0 when empty
   double mean() const;                                          // exact to a double; 0 when empty
+  double standard_deviation() const;  // of the whole, to a bucket's width; 0 when empty
 
  private:
   __extension__ using Sum = unsigned __int128;  // 2^64 values of 2^64 fit
