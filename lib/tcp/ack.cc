@@ -117,7 +117,7 @@ bool after_fin_acked(Engine& e, Tcb& c) {
   switch (c.state) {
     case TcpState::kFinWait1:
       set_state(e, c, TcpState::kFinWait2);
-      start_fin_wait_2_timer(e, c);
+      start_closing_timer(e, c);
       return true;
     case TcpState::kClosing:
       enter_time_wait(e, c);
@@ -181,10 +181,12 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a) {
   }
   c.persist_probes = 0;  // the peer lives, even if its window stays shut (MUST-37)
   bool fin_acked = false;
-  if (s.ack.after(c.snd_una))
+  if (s.ack.after(c.snd_una)) {
     fin_acked = handle_new_ack(e, c, s);
-  else if (is_duplicate_ack(c, s))
+    start_closing_timer(e, c);  // progress: an orphan's time begins again
+  } else if (is_duplicate_ack(c, s)) {
     on_duplicate_ack(e, c);
+  }
   // RFC 7323 2.2: the window of a SYN,ACK is not scaled, and its SYN has told it already.
   if (s.ack.at_or_after(c.snd_una) && !a.was_syn) update_send_window(e, c, s);
   return fin_acked ? after_fin_acked(e, c) : true;

@@ -52,6 +52,24 @@ TimeWaitRecord make_record(const Tcb& c) {
   return r;
 }
 
+// How long the peer may keep a connection that has sent FIN, or is to, without progress; 0 = as far
+// as R2 goes. Where the application still reads, it is there to give up by itself (MUST-37); a
+// connection that nobody waits for is the stack's to end (RFC 6429 4).
+Duration closing_time_limit(const Engine& e, const Tcb& c) {
+  const bool reading = !c.has(flag::kInputClosed);
+  switch (c.state) {
+    case TcpState::kFinWait1:
+      return reading ? Duration::zero() : e.config.orphan_timeout;
+    case TcpState::kFinWait2:
+      return reading ? e.config.half_close_timeout : e.config.fin_wait_2_timeout;
+    case TcpState::kClosing:
+    case TcpState::kLastAck:
+      return e.config.orphan_timeout;
+    default:
+      return Duration::zero();
+  }
+}
+
 }  // namespace
 
 void shutdown_send(Engine& e, Tcb& c) {
@@ -89,7 +107,10 @@ void close_connection(Engine& e, Tcb& c) {
   if (c.receive_queue.bytes() > 0 || c.has(flag::kHasGap)) return abort_connection(e, c);
   c.set(flag::kInputClosed);
   c.events = 0;
-  if (c.state == TcpState::kFinWait2) return start_fin_wait_2_timer(e, c);
+  // From now on its end has another limit, which begins with the next poll: this call may come long
+  // after the last one.
+  if (c.state == TcpState::kFinWait2) stop_timer(c, TimerKind::kState);
+  e.schedule_output(c);
   shutdown_send(e, c);
 }
 
@@ -120,14 +141,20 @@ void enter_time_wait(Engine& e, Tcb& c) {
   announce_end(e, c, CloseReason::kFinished);
 }
 
-void start_fin_wait_2_timer(Engine& e, Tcb& c) {
-  const bool reading = !c.has(flag::kInputClosed);
-  start_timer(e, c, TimerKind::kState,
-              reading ? e.config.half_close_timeout : e.config.fin_wait_2_timeout);
+void start_closing_timer(Engine& e, Tcb& c) {
+  const Duration limit = closing_time_limit(e, c);
+  if (limit > Duration::zero()) start_timer(e, c, TimerKind::kState, limit);
 }
 
 void on_state_timeout(Engine& e, Tcb& c) {
-  if (c.state == TcpState::kFinWait2) ++e.counters.fin_wait_2_expired;
+  if (c.state == TcpState::kFinWait2) {
+    ++e.counters.fin_wait_2_expired;
+  } else if (closing_time_limit(e, c) > Duration::zero()) {
+    const bool probing = is_running(c, TimerKind::kPersist) || c.has(flag::kProbe);
+    if (!probing) return start_closing_timer(e, c);  // of what is in flight, R2 decides
+    ++e.counters.orphans_expired;
+    send_reset(e, c);  // the peer may live, and has not got everything (SHLD-3)
+  }
   finish(e, c, CloseReason::kTimedOut);
 }
 

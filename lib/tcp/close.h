@@ -25,12 +25,15 @@ void finish(Engine& e, Tcb& c, CloseReason reason);
 /// the table, and the TCB goes as in finish(kFinished).
 void enter_time_wait(Engine& e, Tcb& c);
 
-/// In FIN-WAIT-2 only the peer can go on, so its silence has a limit: a short one if the
-/// application is done with the connection, a long one if it still reads (half close). Restarted by
-/// what arrives.
-void start_fin_wait_2_timer(Engine& e, Tcb& c);
+/// (Re)starts the limit on how long the peer may keep a closing connection without progress. In
+/// FIN-WAIT-2 that is its silence: a short time if the application is done with the connection, a
+/// long one if it still reads (half close). A connection that waits for nothing but its own FIN to
+/// be acknowledged (an orphan: after close(), or when the peer has finished too) has
+/// orphan_timeout at a shut window, although the peer may answer the probes all the while (RFC
+/// 6429). In other states nothing happens.
+void start_closing_timer(Engine& e, Tcb& c);
 
-/// TimerKind::kState has run out: SYN-SENT's R2 or FIN-WAIT-2's patience.
+/// TimerKind::kState has run out: SYN-SENT's R2, FIN-WAIT-2's patience, or an orphan's time.
 void on_state_timeout(Engine& e, Tcb& c);
 
 }  // namespace tern::tcp

@@ -113,7 +113,7 @@ void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
   c.bytes_received += bytes;
   e.raise(c, event::kReadable);
   if (c.state == TcpState::kFinWait2)  // the peer still talks: no reason to give up on it
-    start_fin_wait_2_timer(e, c);
+    start_closing_timer(e, c);
 }
 
 void note_segment_size(const Engine& e, Tcb& c, std::uint32_t bytes) {

@@ -213,6 +213,9 @@ bool transmit(Engine& e, Tcb& c) {
   }
   if (!send_owed_acks(e, c)) return false;
   if (!c.has(flag::kClosePending)) arrange_timers(e, c);
+  // A close's limit begins here, where it is known what time it is.
+  if (c.state != TcpState::kEstablished && !is_running(c, TimerKind::kState))
+    start_closing_timer(e, c);
   return true;
 }
 

@@ -191,6 +191,32 @@ TEST(Close, AbortAllEndsAlsoWhatNobodyReads) {
   EXPECT_EQ(t.stack().usage().connections, 0u);
 }
 
+// What is thrown away must not look like the end of the stream: the FIN behind unread data is not
+// announced when abort_all() comes after TIME-WAIT has begun.
+TEST(Close, AbortAllInTimeWaitShowsNoEndOfStream) {
+  FinWait2 t;
+  t.app.read = false;
+  t.in(data(1, 10, 2, "F."));
+  t.out({ack(2, 12)});
+  EXPECT_EQ(t.state(), kTimeWait);
+  EXPECT_EQ(t.record().closed, 0u) << "the application has not read yet";
+  t.stack().abort_all();
+  t.poll();
+  t.silent();
+  EXPECT_EQ(t.record().peer_finished, 0u);
+  EXPECT_EQ(t.record().closed, 1u);
+  EXPECT_EQ(t.record().reason, CloseReason::kAborted);
+  EXPECT_EQ(t.stack().usage().receive_chunks + t.stack().usage().held_frames, 0u);
+}
+
+TEST(Close, AbortAllWithNothingUnreadShowsTheEndOfStream) {
+  FinWait2 t;
+  t.in(data(1, 10, 2, "F."));
+  t.out({ack(2, 12)});
+  EXPECT_EQ(t.record().peer_finished, 1u);
+  EXPECT_EQ(t.record().reason, CloseReason::kFinished);
+}
+
 TEST(Close, FinWait2ExpiresAfterClose) {
   FinWait2 t;
   t.run_to(1s);
@@ -216,6 +242,111 @@ TEST(Close, FinWait2ExpiresWhenClosedBeforeTheAck) {
   EXPECT_EQ(t.state(), kFinWait2);
   t.silent_to(60s + 100ms);
   EXPECT_EQ(t.state(), kClosed);
+}
+
+// An embedding service may poll only at next_deadline(), so its last poll may lie minutes before
+// its call: the time begins with the poll that follows.
+TEST(Close, FinWait2TimeBeginsAtThePollAfterClose) {
+  FinWait2 t;
+  t.connection().close();
+  EXPECT_LE(t.stack().next_deadline(), t.now()) << "asks to be polled";
+  t.stack().poll(t.now() + 9min);
+  t.silent_to(10min - 100us);
+  EXPECT_EQ(t.state(), kFinWait2);
+  t.silent_to(10min);
+  EXPECT_EQ(t.state(), kClosed);
+}
+
+Segment zero_window(std::uint32_t seq, std::uint32_t acked) {
+  Segment segment = ack(seq, acked);
+  segment.window = 0;
+  return segment;
+}
+
+// Lets `duration` pass while the peer answers every probe and takes nothing.
+void answer_probes_for(Script& t, Duration duration, std::uint32_t seq, std::uint32_t acked) {
+  const Duration end = t.clock() + duration;
+  t.in(zero_window(seq, acked));
+  while (t.clock() < end) {
+    t.run_for(std::min<Duration>(100ms, end - t.clock()));
+    for (const Segment& sent : t.take())
+      if (!sent.has('R')) t.in(zero_window(seq, acked));
+  }
+}
+
+// RFC 6429: MUST-37 keeps a connection whose window is shut for ever, but only while somebody is
+// there who may want it. After close() nobody is.
+TEST(Orphan, AnsweredProbesKeepItForTwoMinutes) {
+  Established t;
+  t.in(zero_window(1, 1));
+  t.write(100);
+  t.run_to(10s);
+  t.take();
+  t.close();
+  answer_probes_for(t, 2min - 100us, 1, 1);
+  EXPECT_EQ(t.state(), kFinWait1);
+  t.out_at(2min + 10s, {seg("R.", 1, 1)});  // where the peer stands, whatever was probed
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kTimedOut);
+  EXPECT_EQ(t.counters().orphans_expired, 1u);
+  EXPECT_EQ(t.stack().usage().send_chunks, 0u);
+}
+
+TEST(Orphan, TimeBeginsAtThePollAfterClose) {
+  Given given;
+  given.stack.tcp.orphan_timeout = 50s;  // before the next probe
+  given.stack.tcp.initial_rto = given.stack.tcp.min_rto = 60s;
+  Established t(given);
+  t.in(zero_window(1, 1));
+  t.write(100);
+  t.connection().close();
+  t.stack().poll(t.now() + 55s);
+  t.silent_to(60s - 100us);
+  t.out_at(60s, {data(1, 1, 1)});
+  t.silent_to(105s - 100us);
+  t.out_at(105s, {seg("R.", 1, 1)});
+  EXPECT_EQ(t.state(), kClosed);
+}
+
+TEST(Orphan, ProgressBeginsTheTimeAnew) {
+  Established t;
+  t.in(zero_window(1, 1));
+  t.write(100);
+  t.close();
+  t.silent();
+  answer_probes_for(t, 110s, 1, 1);
+  t.in(zero_window(1, 2));  // one byte is taken
+  answer_probes_for(t, 2min - 100us, 1, 2);
+  EXPECT_EQ(t.state(), kFinWait1);
+  t.out_at(230s, {seg("R.", 2, 1)});
+  EXPECT_EQ(t.record().reason, CloseReason::kTimedOut);
+}
+
+// The end of both streams has the same limit, whoever was first: nobody will read or write again.
+TEST(Orphan, FinInAShutWindowOfAPeerThatHasFinished) {
+  CloseWait t;
+  t.in(zero_window(2, 1));
+  t.write(100);
+  t.shutdown_send();
+  answer_probes_for(t, 2min - 100us, 2, 1);
+  EXPECT_EQ(t.state(), kLastAck);
+  t.out_at(2min, {seg("R.", 1, 2)});
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kTimedOut);
+}
+
+// MUST-37: while the application reads it can give up by itself, and the stack does not.
+TEST(Orphan, AReaderIsNone) {
+  Established t;
+  t.in(zero_window(1, 1));
+  t.write(100);
+  t.shutdown_send();
+  answer_probes_for(t, 1h, 1, 1);
+  EXPECT_EQ(t.state(), kFinWait1);
+  t.connection().close();
+  answer_probes_for(t, 2min - 100us, 1, 1);
+  EXPECT_EQ(t.state(), kFinWait1);
+  t.out_at(1h + 2min, {seg("R.", 1, 1)});
 }
 
 // While the application reads, ten minutes of silence are allowed at a time.

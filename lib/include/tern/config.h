@@ -32,6 +32,9 @@ struct TcpConfig {
       60s;  ///< the peer's silence in FIN-WAIT-2 after Connection::close()
   Duration half_close_timeout =
       10min;  ///< the same after shutdown_send(), while the application still reads
+  Duration orphan_timeout =
+      2min;  ///< after close(), or when both ends have sent FIN: how long the peer may keep its
+             ///< window shut and acknowledge nothing new, though it answers probes (RFC 6429)
   Duration delayed_ack = 40ms;                ///< RFC 9293 MUST-40: < 0.5 s
   std::uint32_t receive_buffer = 256 * 1024;  ///< bytes; the largest window offered
   std::uint32_t send_buffer =
