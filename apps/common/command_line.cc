@@ -35,10 +35,6 @@ constexpr const char* kCommonHelp =
   --version  --help
 )";
 
-tern::Duration seconds(double s) {
-  return std::chrono::duration_cast<tern::Duration>(std::chrono::duration<double>(s));
-}
-
 std::string check_prefix(const std::string& text) {
   return Ipv4Prefix::parse(text)
              ? ""
@@ -57,6 +53,10 @@ std::string check_tap_name(const std::string& text) {
 }
 
 }  // namespace
+
+tern::Duration seconds(double s) {
+  return std::chrono::duration_cast<tern::Duration>(std::chrono::duration<double>(s));
+}
 
 std::string check_address(const std::string& text) {
   return Ipv4Address::parse(text)

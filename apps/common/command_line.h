@@ -52,6 +52,8 @@ class CommandLine {
   double linger_s_ = 5, msl_s_ = 30;
 };
 
+tern::Duration seconds(double s);
+
 /// For CLI::Option::check: "" or what is wrong with the text.
 std::string check_address(const std::string& text);
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "options.h"
+
+#include <map>
+#include <string>
+
+namespace client {
+
+namespace {
+
+constexpr const char* kUsage =
+    R"(usage: tcp-upper-client [EAL-ARGUMENT... --] -i SERVER [OPTION...]
+Sends lines to an upper-case server and prints its answers, over Tern on DPDK.
+Ctrl-D closes. Without a terminal it is a filter: < in > out.
+
+  -i, --server A.B.C.D     the server's address
+  -p, --port N             its TCP port (9999)
+  --local-port N           ours (drawn)
+  --connect-timeout S      seconds to wait for an answer to SYN (180)
+  --time-wait auto|yes|no  stay for 2 MSL after closing (auto: at a terminal)
+)";
+
+constexpr const char* kExamples =
+    R"(By default it is 10.0.1.2 behind the tap device tern-client, and this host
+(10.0.1.1) forwards its packets.
+examples:
+  tcp-upper-client -i 10.0.2.2         with scripts/run in another terminal
+  echo hello | tcp-upper-client -i 10.0.2.2
+)";
+
+constexpr const char* kDefaultIp = "10.0.1.2/24";
+constexpr const char* kDefaultHostIp = "10.0.1.1/24";
+
+// Who sets nothing up gets a network of two: this program, and this host as its router.
+void fill_in_network(Options& options, bool own_ip) {
+  if (own_ip || !options.runtime.eal_arguments.empty()) return;
+  const tern::Ipv4Prefix host = *tern::Ipv4Prefix::parse(kDefaultHostIp);
+  if (!options.runtime.stack.gateway) options.runtime.stack.gateway = host.address;
+  if (!options.host_ip) options.host_ip = host;
+}
+
+}  // namespace
+
+std::variant<Options, int> parse_options(int argc, const char* const* argv) {
+  static const std::map<std::string, TimeWait> kTimeWaits = {
+      {"auto", TimeWait::kAuto}, {"yes", TimeWait::kYes}, {"no", TimeWait::kNo}};
+  Options options;
+  options.runtime.tap_name = "tern-client";
+  options.runtime.stack.max_connections = 16;
+  std::string server, time_wait = "auto";
+  double connect_timeout_s = 180;
+  app::CommandLine line(
+      {.name = "tcp-upper-client", .ip = kDefaultIp, .usage = kUsage, .examples = kExamples},
+      options);
+  CLI::App& own = line.app();
+  own.add_option("-i,--server", server)->required()->check(app::check_address);
+  own.add_option("-p,--port", options.port)->check(CLI::Range(1, 65535));
+  own.add_option("--local-port", options.local_port)->check(CLI::Range(1, 65535));
+  own.add_option("--connect-timeout", connect_timeout_s)->check(CLI::Range(0.1, 86400.0));
+  own.add_option("--time-wait", time_wait)->check(CLI::IsMember({"auto", "yes", "no"}));
+  if (const auto status = line.parse(argc, argv)) return *status;
+  options.server = *tern::Ipv4Address::parse(server);
+  options.time_wait = kTimeWaits.at(time_wait);
+  options.runtime.stack.tcp.connect_timeout = app::seconds(connect_timeout_s);
+  fill_in_network(options, own.count("--ip") > 0);
+  return options;
+}
+
+}  // namespace client
