@@ -130,7 +130,7 @@ class Rig:
 
     @staticmethod
     def _configure_host_end():
-        ip("address", "add", f"{HOST}/{PREFIX_LENGTH}", "dev", HOST_DEVICE)
+        ip("address", "replace", f"{HOST}/{PREFIX_LENGTH}", "dev", HOST_DEVICE)  # --host-ip may have set it
         ip("link", "set", HOST_DEVICE, "up")
 
     @staticmethod
