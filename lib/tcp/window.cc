@@ -65,8 +65,11 @@ void on_buffer_freed(Engine& e, Tcb& c) {
 }
 
 void update_send_window(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  // RFC 9293 goes by the sequence number first. But a repetition has an old one, and may be the
+  // first to acknowledge more: SND.WND counts from SND.UNA, so to leave it alone then would move
+  // the edge beyond what was offered. Whatever acknowledges more was sent later.
   const bool newer =
-      c.snd_wl1.before(s.seq) || (c.snd_wl1 == s.seq && c.snd_wl2.at_or_before(s.ack));
+      c.snd_wl2.before(s.ack) || (c.snd_wl2 == s.ack && c.snd_wl1.at_or_before(s.seq));
   if (!newer) return;
   const std::uint32_t window = std::uint32_t{s.window} << c.snd_wscale;
   const bool opened = window > c.snd_wnd;

@@ -125,6 +125,29 @@ TEST(Persist, FinProbesAShutWindow) {
   EXPECT_EQ(t.state(), kFinWait2);
 }
 
+// SND.WND counts from SND.UNA. A repetition that is the first to acknowledge more tells both,
+// though its sequence number is older than that of the last window.
+TEST(SendWindow, FollowsARepetitionThatAcknowledgesMore) {
+  Established t(with_window(2920));
+  Segment ahead = data(101, 10, 1);
+  ahead.window = 2920;
+  t.in(ahead);
+  t.out({ack(1, 1)});
+  t.write(10'000);
+  t.out({data(1, 1460, 1), data(1461, 1460, 1)});
+  Segment repetition = data(1, 100, 2921);
+  repetition.window = 1460;
+  t.in(repetition);
+  t.out({data(2921, 1460, 111)});
+  // One that was sent before it, and is late, says nothing new.
+  Segment late = data(111, 10, 1461);
+  late.window = 4380;
+  t.in(late);
+  t.silent();
+  t.in(ack_with_window(121, 4381, 2920));
+  t.out({data(4381, 1460, 121), data(5841, 1460, 121)});
+}
+
 // SHLD-15, -16: nothing new beyond an edge that moved left; old data is repeated inside it.
 TEST(Shrink, OnlyWhatFitsIsRepeated) {
   Established t(with_window(7300));

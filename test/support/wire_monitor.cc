@@ -191,8 +191,11 @@ void WireMonitor::check_window(Event& event) {
   const std::uint32_t edge = segment.ack + (std::uint32_t{segment.window} << scale);
   // RFC 7323 2.4: an edge that the scale cannot express may be rounded down.
   const std::uint32_t allowance = (1u << scale) - 1;
-  // After the peer's FIN the window means nothing any more.
-  if (flow.own_edge && !flow.peer_finished && before(edge + allowance, *flow.own_edge))
+  // After the peer's FIN the window means nothing any more; and a SYN,ACK that is repeated after a
+  // challenge ACK cannot say more than 65535, though the ACK did.
+  const bool says_all_it_can = is_syn && segment.window == 0xffff;
+  if (flow.own_edge && !flow.peer_finished && !says_all_it_can &&
+      before(edge + allowance, *flow.own_edge))
     violate(event, "the offered right edge shrank by " + std::to_string(*flow.own_edge - edge));
   const bool rounded = is_syn || flow.own_edge_from_syn;
   flow.own_edge = rounded ? edge : later(flow.own_edge.value_or(edge), edge);
