@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "report.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "percentile_text.h"
+
+namespace bench {
+
+namespace {
+
+constexpr std::array<double, 6> kPercentiles = {50, 90, 99, 99.9, 99.99, 100};
+
+double seconds_of(tern::Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+// Rates between two snapshots.
+class Interval {
+ public:
+  Interval(const Snapshot& before, const Snapshot& after, std::uint64_t cycles_per_second)
+      : before_(before), after_(after), hz_(static_cast<double>(cycles_per_second)) {}
+
+  double seconds() const { return seconds_of(after_.at - before_.at); }
+  double busy() const { return seconds_of(after_.busy - before_.busy); }
+  std::uint64_t count(std::uint64_t Totals::*member) const {
+    return after_.totals.*member - before_.totals.*member;
+  }
+  std::uint64_t count(std::uint64_t tern::Counters::*member) const {
+    return after_.counters.*member - before_.counters.*member;
+  }
+  double rate(std::uint64_t Totals::*member) const { return per_second(count(member)); }
+  double per_second(std::uint64_t n) const {
+    return seconds() > 0 ? static_cast<double>(n) / seconds() : 0;
+  }
+  double gigabits(std::uint64_t Totals::*member) const { return rate(member) * 8e-9; }
+  double busy_cycles_per(std::uint64_t Totals::*member) const {
+    const auto n = static_cast<double>(count(member));
+    return n > 0 ? busy() * hz_ / n : 0;
+  }
+
+ private:
+  const Snapshot& before_;
+  const Snapshot& after_;
+  double hz_;
+};
+
+// "drop_tcp_checksum 3, drop_arp 1" or nothing.
+std::string drops(const Interval& interval) {
+  std::string text;
+  for (const tern::CounterInfo& info : tern::counter_infos()) {
+    const std::uint64_t n = info.is_drop ? interval.count(info.member) : 0;
+    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", info.name, n);
+  }
+  return text;
+}
+
+std::string cycles(const Interval& interval) {
+  std::string text;
+  if (interval.count(&Totals::requests) > 0)
+    text += fmt::format(", {:.0f} cycles/request", interval.busy_cycles_per(&Totals::requests));
+  if (interval.count(&Totals::closed) > 0)
+    text += fmt::format(", {:.0f} cycles/connection", interval.busy_cycles_per(&Totals::closed));
+  return text;
+}
+
+nlohmann::ordered_json latency_json(const tern::Histogram& latency) {
+  nlohmann::ordered_json json;
+  json["what"] = "round trip";
+  json["count"] = latency.count();
+  json["min_us"] = static_cast<double>(latency.min()) / 1e3;
+  json["mean_us"] = latency.mean() / 1e3;
+  for (const double p : kPercentiles)
+    json[p == 100 ? "max_us" : fmt::format("p{}_us", p)] =
+        static_cast<double>(latency.percentile(p)) / 1e3;
+  return json;
+}
+
+nlohmann::ordered_json counters_json(const Interval& interval, bool drops) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const tern::CounterInfo& info : tern::counter_infos())
+    if (const std::uint64_t n = interval.count(info.member); n > 0 && info.is_drop == drops)
+      json[std::string(info.name)] = n;
+  return json;
+}
+
+}  // namespace
+
+Report::Report(const Options& options, std::uint64_t cycles_per_second)
+    : options_(options), cycles_per_second_(cycles_per_second) {
+  json_ = open(options.json_path);
+  csv_ = open(options.csv_path);
+  histogram_ = open(options.histogram_path);
+  if (csv_)
+    fmt::print(csv_.get(),
+               "seconds,phase,requests_per_s,opened_per_s,closed_per_s,failures,rx_gbit_per_s,"
+               "tx_gbit_per_s,retransmitted,drops,busy,cycles_per_request\n");
+}
+
+Report::File Report::open(const std::string& path) {
+  if (path.empty()) return {};
+  if (path == "-") return File(stdout);
+  File file(std::fopen(path.c_str(), "w"));
+  if (!file && error_.empty())
+    error_ = fmt::format("cannot write {}: {}", path, std::strerror(errno));
+  return file;
+}
+
+void Report::line(const Snapshot& before, const Snapshot& after, std::string_view phase) {
+  if (!has_first_) first_ = before.at;
+  has_first_ = true;
+  if (csv_) csv_line(before, after, phase);
+  if (options_.quiet) return;
+  const Interval i(before, after, cycles_per_second_);
+  const std::string dropped = drops(i);
+  fmt::print(
+      "{:6.1f} s {:>8} {:11.0f} req/s {:9.0f} conn/s  rx {:7.3f} tx {:7.3f} Gb/s  "
+      "{} retransmitted, {} failed, busy {:.0f} %{}{}{}\n",
+      seconds_of(after.at - first_), phase, i.rate(&Totals::requests), i.rate(&Totals::opened),
+      i.gigabits(&Totals::bytes_in), i.gigabits(&Totals::bytes_out),
+      i.count(&tern::Counters::retransmitted), i.count(&Totals::failures),
+      i.seconds() > 0 ? 100 * i.busy() / i.seconds() : 0, cycles(i), dropped.empty() ? "" : "; ",
+      dropped);
+  std::fflush(stdout);
+}
+
+void Report::csv_line(const Snapshot& before, const Snapshot& after, std::string_view phase) {
+  const Interval i(before, after, cycles_per_second_);
+  std::uint64_t dropped = 0;
+  for (const tern::CounterInfo& info : tern::counter_infos())
+    dropped += info.is_drop ? i.count(info.member) : 0;
+  fmt::print(csv_.get(), "{:.3f},{},{:.0f},{:.0f},{:.0f},{},{:.4f},{:.4f},{},{},{:.4f},{:.1f}\n",
+             seconds_of(after.at - first_), phase, i.rate(&Totals::requests),
+             i.rate(&Totals::opened), i.rate(&Totals::closed), i.count(&Totals::failures),
+             i.gigabits(&Totals::bytes_in), i.gigabits(&Totals::bytes_out),
+             i.count(&tern::Counters::retransmitted), dropped,
+             i.seconds() > 0 ? i.busy() / i.seconds() : 0, i.busy_cycles_per(&Totals::requests));
+  std::fflush(csv_.get());
+}
+
+// From the first byte's departure to the last one's return: never half of it, whatever others
+// print.
+void Report::print_latency(const tern::Histogram& latency) const {
+  std::string text;
+  for (const double p : kPercentiles)
+    text += fmt::format("  {} {:.2f}", p == 100 ? "max" : fmt::format("p{}", p),
+                        static_cast<double>(latency.percentile(p)) / 1e3);
+  fmt::print("round trip, us:{}  mean {:.2f} ({} {})\n", text, latency.mean() / 1e3,
+             latency.count(),
+             options_.is_open_loop() ? "requests, from when each was meant to leave" : "requests");
+}
+
+void Report::result(const Result& result) {
+  const Interval i(result.begin, result.end, cycles_per_second_);
+  if (!options_.quiet) {
+    fmt::print("--- {:.3f} s\n", i.seconds());
+    line(result.begin, result.end, "result");
+    if (result.latency.count() > 0) print_latency(result.latency);
+    if (result.backlog > 0)
+      fmt::print("{} requests were due and had not left: the rate is not reached\n",
+                 result.backlog);
+    for (const auto& [name, value] : result.facts) fmt::print("{} {:.6g}\n", name, value);
+    std::fflush(stdout);
+  }
+  if (histogram_) fmt::print(histogram_.get(), "{}", percentile_text(result.latency, 1e3));
+  if (!json_) return;
+  nlohmann::ordered_json json;
+  json["role"] = options_.is_server ? "server" : options_.is_raw ? "raw client" : "client";
+  if (!options_.is_server) {
+    json["mode"] = std::string(to_string(options_.mode));
+    json["loop"] = options_.is_open_loop() ? "open" : "closed";
+    json["connections"] = options_.connections;
+  }
+  json["size"] = options_.size;
+  json["workers"] = result.workers;
+  json["seconds"] = i.seconds();
+  json["requests"] = i.count(&Totals::requests);
+  json["requests_per_s"] = i.rate(&Totals::requests);
+  json["opened_per_s"] = i.rate(&Totals::opened);
+  json["closed_per_s"] = i.rate(&Totals::closed);
+  json["failures"] = i.count(&Totals::failures);
+  json["backlog"] = result.backlog;
+  json["rx_gbit_per_s"] = i.gigabits(&Totals::bytes_in);
+  json["tx_gbit_per_s"] = i.gigabits(&Totals::bytes_out);
+  json["busy"] = i.seconds() > 0 ? i.busy() / i.seconds() / result.workers : 0;
+  json["cycles_per_second"] = cycles_per_second_;
+  json["busy_cycles_per_request"] = i.busy_cycles_per(&Totals::requests);
+  json["busy_cycles_per_connection"] = i.busy_cycles_per(&Totals::closed);
+  if (result.latency.count() > 0) json["latency"] = latency_json(result.latency);
+  json["counters"] = counters_json(i, false);
+  json["drops"] = counters_json(i, true);
+  for (const auto& [name, value] : result.facts) json[name] = value;
+  fmt::print(json_.get(), "{}\n", json.dump(2));
+  std::fflush(json_.get());
+}
+
+}  // namespace bench
