@@ -3,21 +3,31 @@
 
 namespace tern::net {
 
-void ArpResponder::receive(const wire::ParsedFrame& frame, Instant now) {
+std::optional<NeighbourNews> ArpResponder::receive(const wire::ParsedFrame& frame, Instant now) {
   const auto packet = wire::parse_arp(frame.payload);
   if (!packet || !is_acceptable(*packet)) {
     ++counters_.drop_arp;
-    return;
+    return std::nullopt;
   }
   ++counters_.arp_in;
   const std::uint32_t sender = packet->sender_address;
-  if (sender == route_.own_address()) return defend(now);
+  if (sender == route_.own_address()) {
+    defend(now);
+    return std::nullopt;
+  }
+  const bool wants_us = packet->target_address == route_.own_address() &&
+                        packet->operation == wire::ArpOperation::kRequest;
+  const NeighbourNews news{Ipv4Address(sender), packet->sender_mac, wants_us};
   // RFC 826, "packet reception": merge first, then look at the target, the operation last.
-  const bool merged = sender != 0 && neighbours_.merge(sender, packet->sender_mac, now);
-  if (packet->target_address != route_.own_address()) return;
-  if (packet->operation != wire::ArpOperation::kRequest) return;
-  if (sender != 0 && !merged) neighbours_.learn(sender, packet->sender_mac, now);
-  arp_.reply(sender, packet->sender_mac);
+  if (sender != 0) hear(news, now);
+  if (wants_us) arp_.reply(sender, packet->sender_mac);
+  return sender != 0 ? std::optional(news) : std::nullopt;
+}
+
+void ArpResponder::hear(const NeighbourNews& news, Instant now) {
+  const std::uint32_t address = news.address.v4().value();
+  const bool merged = neighbours_.merge(address, news.mac, now);
+  if (!merged && news.wants_us) neighbours_.learn(address, news.mac, now);
 }
 
 // A sender of 0 is a probe (RFC 5227 2.1.1): only requests are. Our own MAC as the sender is our

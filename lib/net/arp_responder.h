@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "net/arp_sender.h"
 #include "net/neighbour_table.h"
 #include "net/route.h"
 #include "tern/stats.h"
+#include "tern/steering.h"
 #include "tern/time.h"
 #include "wire/arp.h"
 #include "wire/parse.h"
@@ -24,7 +26,11 @@ class ArpResponder {
   ArpResponder(const Route& route, NeighbourTable& neighbours, ArpSender& arp, Counters& counters)
       : route_(route), neighbours_(neighbours), arp_(arp), counters_(counters) {}
 
-  void receive(const wire::ParsedFrame& frame, Instant now);
+  /// Returns what the packet says of a neighbour, for the other stacks of this address.
+  std::optional<NeighbourNews> receive(const wire::ParsedFrame& frame, Instant now);
+
+  /// Such news of another stack's: it has answered already, so here it is only remembered.
+  void hear(const NeighbourNews& news, Instant now);
 
   /// Announces now and again kAnnounceInterval later; does nothing while the second is to come.
   void announce(Instant now);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/siphash.h"
@@ -16,6 +17,7 @@
 #include "tern/config.h"
 #include "tern/port.h"
 #include "tern/stats.h"
+#include "tern/steering.h"
 #include "tern/time.h"
 #include "wire/parse.h"
 
@@ -54,8 +56,13 @@ class Interface {
   /// drop_neighbour_unresolved.
   void send_ip(const Frame& frame, std::uint32_t destination, Instant now);
 
-  /// A frame of kind kArp. It stays the caller's.
-  void receive_arp(const wire::ParsedFrame& frame, Instant now) { arp_.receive(frame, now); }
+  /// A frame of kind kArp. It stays the caller's. What it says of a neighbour, if anything.
+  std::optional<NeighbourNews> receive_arp(const wire::ParsedFrame& frame, Instant now) {
+    return arp_.receive(frame, now);
+  }
+
+  /// Another stack of this address has received such a frame.
+  void hear(const NeighbourNews& news, Instant now) { arp_.hear(news, now); }
 
   /// A frame of kind kIcmp4. It stays the caller's.
   void receive_icmp(const wire::ParsedFrame& frame, Instant now) { echo_.receive(frame, now); }

@@ -13,6 +13,11 @@ flow::FourTuple4 tuple_of(const wire::TcpSegment& s) {
   return {s.destination_address, s.source_address, s.destination_port, s.source_port};
 }
 
+Flow flow_of(const flow::FourTuple4& t) {
+  return {{Ipv4Address(t.local_address), t.local_port},
+          {Ipv4Address(t.remote_address), t.remote_port}};
+}
+
 void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_counter(reason)); }
 
 }  // namespace
@@ -67,7 +72,7 @@ void StackImpl::process_burst(std::size_t count, Instant now) {
         process_segment(slot, frames_[i]);
         continue;
       case wire::FrameKind::kArp:
-        interface_.receive_arp(slot.parsed, now);
+        receive_arp(slot.parsed, now);
         break;
       case wire::FrameKind::kIcmp4:
         interface_.receive_icmp(slot.parsed, now);
@@ -85,8 +90,10 @@ void StackImpl::process_segment(Slot& slot, Frame& frame) {
   tcp::Arrival arrival{slot.parsed.segment, frame};
   // The candidate of pass 2 may be another flow of the same hash, or gone: ask again, now for sure.
   const std::uint32_t index = tcp::find(engine_, slot.hash, slot.tuple);
+  if (index != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) [[unlikely]]
+    claim(slot.tuple);
   if (index == kNoIndex) {
-    tcp::receive_unconnected(engine_, slot.tuple, arrival.segment);
+    receive_unknown(slot, arrival);
   } else if ((index & tcp::kTimeWaitBit) != 0) {
     tcp::receive_in_time_wait(engine_, index & ~tcp::kTimeWaitBit, slot.hash, slot.tuple,
                               arrival.segment);
@@ -98,6 +105,52 @@ void StackImpl::process_segment(Slot& slot, Frame& frame) {
       tcp::receive_segment(engine_, c, arrival);
   }
   if (!arrival.frame_kept) bin_.add(frame);
+}
+
+// A connection is made where its SYN arrives. Everything else may belong to another core's stack,
+// and is answered only when nobody knows it.
+void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
+  using namespace wire::tcp_flag;
+  const bool opens = (arrival.segment.flags & (kSyn | kAck | kRst)) == kSyn;
+  const Placement placement =
+      steering_ == nullptr || opens
+          ? Placement::kHere
+          : steering_->place(arrival.frame, flow_of(slot.tuple), engine_.now);
+  switch (placement) {
+    case Placement::kHere:
+      tcp::receive_unconnected(engine_, slot.tuple, arrival.segment);
+      break;
+    case Placement::kTaken:
+      arrival.frame_kept = true;
+      ++counters_.asked_around;
+      break;
+    case Placement::kFull:
+      ++counters_.drop_steering_full;
+      break;
+    case Placement::kLimited:
+      ++counters_.drop_tcp_stray;
+      break;
+  }
+}
+
+// Cold: only where a device does not steer.
+void StackImpl::claim(const flow::FourTuple4& tuple) {
+  ++counters_.handed_over;
+  if (steering_ != nullptr) steering_->claim(flow_of(tuple));
+}
+
+// The answer to any stack's question arrives at one of them.
+void StackImpl::receive_arp(const wire::ParsedFrame& frame, Instant now) {
+  const auto news = interface_.receive_arp(frame, now);
+  if (steering_ != nullptr && news) counters_.neighbour_news_lost += steering_->tell(*news);
+}
+
+std::size_t StackImpl::hear_news(Instant now) {
+  std::array<NeighbourNews, kNewsPerPoll> news;
+  const std::size_t count = steering_->hear(news);
+  for (std::size_t i = 0; i < count; ++i) interface_.hear(news[i], now);
+  counters_.neighbour_news += count;
+  return count;
 }
 
 }  // namespace tern

@@ -14,14 +14,15 @@ namespace tern {
 
 using tcp::Tcb;
 
-StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now)
+StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steering* steering)
     : config_(config),
       port_(port),
+      steering_(steering),
       keys_(config.secret),
       bin_(port),
       egress_(port, counters_),
       interface_(config_, egress_, counters_, keys_.neighbours),
-      engine_(config_, port.info(), keys_, interface_, egress_, bin_, counters_, now),
+      engine_(config_, port.info(), keys_, interface_, egress_, bin_, counters_, now, steering),
       parse_context_{.mac = port.info().mac,
                      .address = config.address.address.value(),
                      .subnet_broadcast = config.address.broadcast().value(),
@@ -42,6 +43,7 @@ std::size_t StackImpl::poll(Instant now) {
   }
   const bool link_up = port_.link_up();
   std::size_t work = link_up ? receive_burst(now) : 0;
+  if (steering_ != nullptr) work += hear_news(now);
   // A full burst says that more is waiting, perhaps the very ACKs that timers are about to give up
   // on: after a stall, what has arrived goes first (threats.md P7), for a bounded time.
   if (work < kBurst || ++timers_deferred_ == kMaxTimersDeferred) {
@@ -165,10 +167,11 @@ void StackImpl::abort_all() {
 }
 
 absl::StatusOr<std::unique_ptr<Stack>> Stack::create(const StackConfig& config, Port& port,
-                                                     Instant now) {
+                                                     Instant now, Steering* steering) {
   const StackConfig complete = with_derived_sizes(config);
   if (absl::Status status = check_config(complete, port.info()); !status.ok()) return status;
-  return std::unique_ptr<Stack>(new Stack(std::make_unique<StackImpl>(complete, port, now)));
+  return std::unique_ptr<Stack>(
+      new Stack(std::make_unique<StackImpl>(complete, port, now, steering)));
 }
 
 Stack::Stack(std::unique_ptr<StackImpl> impl) : impl_(std::move(impl)) {}

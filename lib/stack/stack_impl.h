@@ -17,7 +17,7 @@ namespace tern {
 class StackImpl {
  public:
   /// `config` is valid, with every derived size filled in.
-  StackImpl(const StackConfig& config, Port& port, Instant now);
+  StackImpl(const StackConfig& config, Port& port, Instant now, Steering* steering);
   ~StackImpl();
   StackImpl(const StackImpl&) = delete;
   StackImpl& operator=(const StackImpl&) = delete;
@@ -54,6 +54,7 @@ class StackImpl {
 
  private:
   static constexpr std::size_t kBurst = 32;           // frames taken from the port per poll
+  static constexpr std::size_t kNewsPerPoll = 16;     // of neighbours, from other stacks
   static constexpr unsigned kMaxTimersDeferred = 16;  // polls in a row
   static constexpr std::size_t kTimersPerPoll =
       256;  // expired timers per poll; the wheel carries the rest over
@@ -70,6 +71,10 @@ class StackImpl {
   void look_up_burst(std::size_t count);
   void process_burst(std::size_t count, Instant now);
   void process_segment(Slot& slot, Frame& frame);
+  void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
+  void claim(const flow::FourTuple4& tuple);
+  void receive_arp(const wire::ParsedFrame& frame, Instant now);
+  std::size_t hear_news(Instant now);
 
   // stack.cc
   std::size_t expire_timers(Instant now);
@@ -99,6 +104,7 @@ class StackImpl {
   const StackConfig config_;
   Counters counters_;
   Port& port_;
+  Steering* const steering_;  // nullptr: no other stack has this address
   const tcp::Keys keys_;
   FrameBin bin_;
   net::Egress egress_;

@@ -37,6 +37,11 @@ static_assert(kInfos[kDrops[static_cast<std::size_t>(DropReason::drop_truncated)
 
 }  // namespace
 
+Counters& Counters::operator+=(const Counters& other) {
+  for (const CounterInfo& info : kInfos) this->*info.member += other.*info.member;
+  return *this;
+}
+
 std::span<const CounterInfo> counter_infos() { return kInfos; }
 
 const CounterInfo& drop_info(DropReason reason) {

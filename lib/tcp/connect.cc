@@ -18,10 +18,17 @@ bool is_free(const Engine& e, const flow::FourTuple4& tuple) {
   return find(e, flow::table_hash(e.keys.table, tuple), tuple) == kNoIndex;
 }
 
+// What answers to this port's SYN arrives here, not at another core's stack.
+bool is_home(const Engine& e, const flow::FourTuple4& t) {
+  return e.steering == nullptr ||
+         e.steering->is_home({{Ipv4Address(t.local_address), t.local_port},
+                              {Ipv4Address(t.remote_address), t.remote_port}});
+}
+
 Result<std::uint16_t> choose_port(Engine& e, flow::FourTuple4 tuple) {
   const auto free_at = [&](std::uint16_t port) {
     tuple.local_port = port;
-    return is_free(e, tuple) &&
+    return is_home(e, tuple) && is_free(e, tuple) &&
            e.listener_table.find(Ipv4Address(tuple.local_address), port) == kNoIndex;
   };
   const auto drawn =

@@ -58,7 +58,7 @@ Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
 
 Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys,
                net::Interface& interface, net::Egress& out, FrameBin& frame_bin, Counters& stats,
-               Instant start)
+               Instant start, const Steering* homes)
     : config(stack.tcp),
       address(stack.address.address.value()),
       mss(static_cast<std::uint16_t>(port.mtu - kIpTcpHeaderBytes)),
@@ -69,6 +69,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       egress(out),
       bin(frame_bin),
       counters(stats),
+      steering(homes),
       now(start),
       tick(static_cast<std::uint64_t>(start.time_since_epoch() / timer::kTick)),
       tcbs(stack.max_connections),

@@ -16,6 +16,7 @@
 #include "tcp/time_wait.h"
 #include "tern/config.h"
 #include "tern/stats.h"
+#include "tern/steering.h"
 #include "timer/timer_wheel.h"
 #include "wire/tcp.h"
 
@@ -59,7 +60,8 @@ struct Keys {
 struct Engine {
   /// `stack` with every derived size filled in. The references outlive the engine.
   Engine(const StackConfig& stack, const PortInfo& port, const Keys& keys, net::Interface& net,
-         net::Egress& egress, FrameBin& bin, Counters& counters, Instant now);
+         net::Egress& egress, FrameBin& bin, Counters& counters, Instant now,
+         const Steering* steering);
 
   const TcpConfig config;
   const std::uint32_t address;  // the interface's, host order
@@ -71,6 +73,7 @@ struct Engine {
   net::Egress& egress;
   FrameBin& bin;
   Counters& counters;
+  const Steering* const steering;  // nullptr: every flow's home is here
 
   Instant now;            // of the current poll
   std::uint64_t tick;     // the same in wheel ticks since the epoch, rounded down

@@ -18,6 +18,8 @@ inline constexpr std::uint64_t kRxL4ChecksumBad = 1ULL << 3;
 inline constexpr std::uint64_t kRxIpChecksumBad = 1ULL << 4;
 inline constexpr std::uint64_t kRxIpChecksumGood = 1ULL << 7;
 inline constexpr std::uint64_t kRxL4ChecksumGood = 1ULL << 8;
+/// Came from another stack of the same interface (tern/steering.h). None of DPDK's bits.
+inline constexpr std::uint64_t kHandedOver = 1ULL << 39;
 inline constexpr std::uint64_t kTxTcpSegmentation = 1ULL << 50;
 inline constexpr std::uint64_t kTxTcpChecksum = 1ULL << 52;
 inline constexpr std::uint64_t kTxIpChecksum = 1ULL << 54;

@@ -12,6 +12,7 @@
 #include "tern/handler.h"
 #include "tern/port.h"
 #include "tern/stats.h"
+#include "tern/steering.h"
 #include "tern/time.h"
 
 namespace tern {
@@ -55,9 +56,11 @@ class Stack {
  public:
   /// Allocates everything the configuration can ever need; refuses, with the arithmetic, what does
   /// not fit or contradicts itself. The port must outlive the stack. `now` is the time by the clock
-  /// that poll() will be told.
+  /// that poll() will be told. `steering` joins it to the other stacks of the same address, which
+  /// must have the same secret; it must outlive the stack. Without one this stack is alone.
   static absl::StatusOr<std::unique_ptr<Stack>> create(const StackConfig& config, Port& port,
-                                                       Instant now = Instant{});
+                                                       Instant now = Instant{},
+                                                       Steering* steering = nullptr);
 
   /// Gives every frame back to the port; connections end without a word to their peers.
   ~Stack();

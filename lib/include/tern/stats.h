@@ -15,6 +15,8 @@ struct Counters {
 #include "tern/counters.def"
 #undef TERN_COUNTER
 #undef TERN_DROP
+  /// The sum, counter by counter: of several workers, for instance.
+  Counters& operator+=(const Counters& other);
 };
 
 /// Why a frame was dropped; kNone is "it was not".

@@ -10,4 +10,5 @@
 #include "tern/result.h"
 #include "tern/stack.h"
 #include "tern/stats.h"
+#include "tern/steering.h"
 #include "tern/time.h"

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tern/address.h"
+#include "tern/port.h"
+#include "tern/time.h"
+
+namespace tern {
+
+/// A TCP connection's name, seen from this host.
+struct Flow {
+  Endpoint local, remote;
+};
+
+/// What one stack has heard of a neighbour and the others of the same interface may need: the
+/// answer to a question of theirs can arrive at any of them.
+struct NeighbourNews {
+  IpAddress address;
+  MacAddress mac;
+  bool wants_us = false;  ///< it asked for our address, so it is worth remembering (RFC 826)
+};
+
+/// What becomes of a segment that no connection of this stack awaits.
+enum class Placement : std::uint8_t {
+  kHere,     ///< nobody else knows it either: to be answered here
+  kTaken,    ///< on its way to another stack, together with its frame
+  kFull,     ///< to be dropped: the way to the other stack is full
+  kLimited,  ///< to be dropped: too many such segments in this second
+};
+
+/// How the stacks of one interface find each other's connections, one object for each of them.
+/// RuntimeConfig::workers makes them; a service with loops of its own may bring another kind, or
+/// none when it has one stack. Thread rule: the stack's, for every call.
+class Steering {
+ public:
+  virtual ~Steering() = default;
+
+  /// Whether what the peer sends on this flow arrives at this stack, as far as can be told: source
+  /// ports are drawn accordingly.
+  virtual bool is_home(const Flow& flow) const = 0;
+
+  /// A segment of a flow that is not here and that does not open one. If kTaken the frame is no
+  /// longer the caller's.
+  virtual Placement place(const Frame& frame, const Flow& flow, Instant now) = 0;
+
+  /// A frame with frame_flag::kHandedOver belongs to a connection of this stack.
+  virtual void claim(const Flow& flow) = 0;
+
+  /// Passes news to the other stacks; what they cannot take is lost. Returns how many missed it.
+  virtual std::size_t tell(const NeighbourNews& news) = 0;
+
+  /// Fills a prefix of `news` with what the others have told, and returns its length.
+  virtual std::size_t hear(std::span<NeighbourNews> news) = 0;
+};
+
+}  // namespace tern
