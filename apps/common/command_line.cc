@@ -23,8 +23,8 @@ constexpr const char* kCommonHelp =
   --tap NAME               the tap device that appears on this host
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
   --device NAME            DPDK's device to use, if there are several
-  --mtu N                  bytes of an IP packet (1500)
-  --max-connections N      connections at once (4096)
+  --workers N  --mtu N     stacks, one a core (as in -l); bytes a packet (1500)
+  --max-connections N      connections at once, of each worker (4096)
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r
   --idle auto|busy|sleep   without work: nap or poll on (auto: nap on a tap)
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
@@ -90,6 +90,7 @@ void CommandLine::add_network_options() {
 
 void CommandLine::add_other_options() {
   tern::RuntimeConfig& runtime = common_.runtime;
+  app_.add_option("--workers", runtime.workers)->check(CLI::Range(1, 128));
   app_.add_option("--max-connections", runtime.stack.max_connections)
       ->check(CLI::Range(1, 1 << 28));
   app_.add_option("--capture", runtime.capture_path);

@@ -53,6 +53,15 @@ void print_usage(const tern::StackUsage& left) {
   print_count("left_receive_chunks", left.receive_chunks, "chunks", "of received data");
 }
 
+// How the work was spread: what tells whether connections stay on their cores.
+void print_share(unsigned worker, const tern::Counters& counters) {
+  for (const tern::CounterInfo& info : tern::counter_infos())
+    for (const std::string_view name : {"established", "segs_in", "handed_over", "asked_around"})
+      if (info.name == name)
+        print_count(fmt::format("worker_{}_{}", worker, info.name), counters.*info.member,
+                    info.unit, info.sentence);
+}
+
 }  // namespace
 
 void prepare_streams() {
@@ -85,9 +94,11 @@ std::function<void(tern::LogLevel, std::string_view)> make_log(const CommonOptio
   };
 }
 
-void print_statistics(const tern::Stack& stack) {
-  print_counters(stack.counters());
-  print_usage(stack.usage());
+void print_statistics(tern::Runtime& runtime) {
+  print_counters(runtime.counters());
+  print_usage(runtime.usage());
+  if (runtime.workers() == 1) return;
+  for (unsigned i = 0; i < runtime.workers(); ++i) print_share(i, runtime.stack(i).counters());
 }
 
 }  // namespace app

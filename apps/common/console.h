@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "common/command_line.h"
-#include "tern/stack.h"
+#include "tern/runtime.h"
 
 namespace app {
 
@@ -26,8 +26,9 @@ int fail(const std::string& program, const absl::Status& status);
 /// Where a Runtime's log lines go: stderr, through spdlog, at the level that the options ask for.
 std::function<void(tern::LogLevel, std::string_view)> make_log(const CommonOptions& options);
 
-/// Every counter that is not 0, and then what the stack still holds, zeros as well: that nothing is
-/// left is what one wants to see.
-void print_statistics(const tern::Stack& stack);
+/// Every counter that is not 0, summed over the workers, and then what their stacks still hold,
+/// zeros as well: that nothing is left is what one wants to see. Of several workers the shares of
+/// each.
+void print_statistics(tern::Runtime& runtime);
 
 }  // namespace app

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -18,14 +19,17 @@ using upper::Options;
 int fail(const absl::Status& status) { return app::fail("tcp-upper-server", status); }
 
 int serve(const Options& options, tern::Runtime& runtime) {
-  upper::UpperServer server(options.quiet ? upper::UpperServer::Announce() : app::say);
-  const auto listener = runtime.stack().listen({.address = {}, .port = options.port}, server);
-  if (!listener.ok())
-    return fail(absl::AlreadyExistsError(fmt::format(
-        "port {}: {}; choose another --port", options.port, tern::to_string(listener.error()))));
+  const auto make_server = [&options](unsigned) {
+    return std::make_unique<upper::UpperServer>(options.quiet ? upper::UpperServer::Announce()
+                                                              : app::say);
+  };
+  const tern::Errc error = runtime.listen({.address = {}, .port = options.port}, make_server);
+  if (error != tern::Errc::kOk)
+    return fail(absl::AlreadyExistsError(
+        fmt::format("port {}: {}; choose another --port", options.port, tern::to_string(error))));
   app::say(fmt::format("listening at port: 0.0.0.0:{}, waiting for connections...", options.port));
   const absl::Status status = runtime.run();
-  if (options.stats) app::print_statistics(runtime.stack());
+  if (options.stats) app::print_statistics(runtime);
   return status.ok() ? 0 : fail(status);
 }
 

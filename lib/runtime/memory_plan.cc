@@ -88,11 +88,12 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
   const std::uint64_t mbufs = std::uint64_t{device.queues} * io::mbufs_per_queue(device);
   MemoryPlan plan;
   plan.mbuf_bytes = io::mbuf_bytes(device);
-  plan.rows = {{"connections", stack.max_connections, sizeof(tcp::Tcb)},
-               {"TIME-WAIT records", stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
-               {"table slots", table_slots(stack), kTableSlotBytes},
-               {"send memory", stack.send_memory, 1},
-               {"receive memory", stack.receive_memory, 1},
+  const std::uint64_t stacks = device.queues;
+  plan.rows = {{"connections", stacks * stack.max_connections, sizeof(tcp::Tcb)},
+               {"TIME-WAIT records", stacks * stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
+               {"table slots", stacks * table_slots(stack), kTableSlotBytes},
+               {"send memory", stacks * stack.send_memory, 1},
+               {"receive memory", stacks * stack.receive_memory, 1},
                {"packet buffers", mbufs, plan.mbuf_bytes / mbufs}};
   return plan;
 }

@@ -42,8 +42,8 @@ struct AvailableMemory {
 /// not read soon is copied out of its frame.
 std::uint32_t held_frames(const StackConfig& config);
 
-/// What a stack of this configuration on such a device will take at most; `stack` with all sizes
-/// filled in.
+/// What one stack of this configuration on each queue of such a device will take at most; `stack`
+/// with all sizes filled in.
 MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device);
 
 /// Reads /proc/meminfo, the process's control group (v2), and the free hugepages.

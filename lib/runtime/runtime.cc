@@ -3,12 +3,17 @@
 
 #include <absl/strings/str_cat.h>
 #include <net/if.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "io/dpdk/device.h"
@@ -21,6 +26,8 @@
 #include "runtime/stop_requests.h"
 #include "runtime/worker.h"
 #include "stack/config_check.h"
+#include "steering/exchange.h"
+#include "steering/steering_port.h"
 
 namespace tern {
 
@@ -30,6 +37,11 @@ using runtime::DrainResult;
 using runtime::MemoryPlan;
 using runtime::TscClock;
 using runtime::Worker;
+using steering::Exchange;
+using steering::SteeringPort;
+
+// Keys of their own, so that no hash tells of another (tcp::Keys has 1 to 5).
+enum Purpose : std::uint64_t { kHomes = 100, kRss };
 
 absl::Status fill_in_secret(std::array<std::uint64_t, 2>& secret) {
   if (secret[0] != 0 || secret[1] != 0) return absl::OkStatus();
@@ -37,13 +49,35 @@ absl::Status fill_in_secret(std::array<std::uint64_t, 2>& secret) {
   return absl::InternalError(absl::StrCat("no random bits for the secret: ", std::strerror(errno)));
 }
 
+SipKey key_for(const StackConfig& stack, Purpose purpose) {
+  return derive_key(SipKey{stack.secret[0], stack.secret[1]}, purpose);
+}
+
+// 0 = open: as many workers as cores are named, else one.
+unsigned count_workers(const RuntimeConfig& config) {
+  const unsigned named = io::count_lcores(config.eal_arguments);
+  return config.workers != 0 ? config.workers : std::max(named, 1u);
+}
+
 io::DeviceConfig device_config(const RuntimeConfig& config) {
-  return {.held_frames = runtime::held_frames(config.stack),
+  const auto exchanged = static_cast<std::uint32_t>(config.workers > 1 ? Exchange::kRingFrames : 0);
+  return {.queues = static_cast<std::uint16_t>(config.workers),
+          .held_frames = runtime::held_frames(config.stack),
           .mtu = config.mtu,
           .mac = config.mac,
           // A capture shows what is on the wire only if the checksums are in it already.
           .tx_checksum = config.capture_path.empty(),
-          .trust_missing_checksum = config.trust_missing_checksum};
+          .trust_missing_checksum = config.trust_missing_checksum,
+          .rss_secret = key_for(config.stack, kRss),
+          .exchanged_frames = exchanged};
+}
+
+// "x.pcapng" is worker 0's, "x.1.pcapng" worker 1's.
+std::string capture_path_of(const std::string& path, unsigned worker) {
+  if (worker == 0) return path;
+  std::filesystem::path file(path);
+  const std::string extension = file.extension();
+  return file.replace_extension("." + std::to_string(worker) + extension);
 }
 
 bool may_nap(IdleStrategy strategy, const io::Device& device) {
@@ -58,57 +92,96 @@ Instant wall_clock() {
       std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
 }
 
+// A worker with all that it alone uses. In the order in which they are made; destroyed from the
+// last to the first.
+struct Station {
+  std::unique_ptr<io::DpdkPort> dpdk_port;
+  std::unique_ptr<io::PcapngWriter> capture;
+  std::unique_ptr<io::CapturePort> capture_port;
+  std::unique_ptr<SteeringPort> steering;
+  std::unique_ptr<Worker> worker;
+  std::vector<std::unique_ptr<ConnectionHandler>> handlers;  // their chunks are the stack's
+  runtime::SharedByWorkers* shared = nullptr;
+  DrainResult result;
+
+  Port& wire() { return capture_port ? static_cast<Port&>(*capture_port) : *dpdk_port; }
+};
+
+int run_station(void* argument) {
+  Station& station = *static_cast<Station*>(argument);
+  station.result = station.worker->run(*station.shared);
+  return 0;
+}
+
+// The cores that workers run on: the one that has started EAL first.
+std::vector<unsigned> lcores() {
+  std::vector<unsigned> all{rte_get_main_lcore()};
+  unsigned lcore = 0;
+  RTE_LCORE_FOREACH_WORKER(lcore) all.push_back(lcore);
+  return all;
+}
+
 }  // namespace
 
 // In the order in which they are made; destroyed from the last to the first.
 class Runtime::Impl {
  public:
-  explicit Impl(RuntimeConfig config) : config_(std::move(config)) {}
+  explicit Impl(RuntimeConfig config)
+      : config_(std::move(config)), shared_(count_workers(config_)) {
+    config_.workers = count_workers(config_);
+  }
 
   absl::Status bring_up();
-  Stack& stack() { return worker_->stack(); }
+  unsigned workers() const { return config_.workers; }
+  Stack& stack(unsigned worker) { return stations_.at(worker)->worker->stack(); }
+  Errc listen(const ListenOptions& options, const HandlerFactory& factory);
   absl::Status run();
-  void stop() { stop_.add(); }
+  void stop() { shared_.stop.add(); }
   AskResult ask(unsigned worker, const std::function<void(Stack&)>& function,
                 std::chrono::milliseconds patience);
   WorkerUsage worker_usage(unsigned worker);
-  Instant now() const { return worker_->now(); }
-  std::string describe() const {
-    return absl::StrCat(device_->describe(), "memory: at most ", plan_.total() >> 20, " MiB\n");
-  }
+  Counters counters() const;
+  StackUsage usage() const;
+  Instant now() const { return stations_[0]->worker->now(); }
+  std::string describe() const;
 
  private:
   absl::Status check();
   absl::Status start_eal();
   absl::Status open_device();
-  absl::Status open_capture();
-  absl::Status make_worker();
+  absl::Status make_exchange();
+  absl::Status make_stations();
+  absl::Status open_capture(Station& station, unsigned number);
+  absl::Status make_worker(Station& station);
+  DrainResult run_workers();
+  absl::Status close_captures();
   void log(LogLevel level, const std::string& line) const {
     if (config_.log) config_.log(level, line);
   }
-  Port& port() { return capture_port_ ? static_cast<Port&>(*capture_port_) : *dpdk_port_; }
 
   RuntimeConfig config_;
   MemoryPlan plan_;
-  runtime::StopRequests stop_;
+  runtime::SharedByWorkers shared_;
   std::unique_ptr<runtime::SignalScope> signals_;
   std::unique_ptr<io::Eal> eal_;
   std::unique_ptr<io::Device> device_;
-  std::unique_ptr<io::DpdkPort> dpdk_port_;
-  std::unique_ptr<io::PcapngWriter> capture_;
-  std::unique_ptr<io::CapturePort> capture_port_;
-  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Exchange> exchange_;  // of several workers
+  std::vector<std::unique_ptr<Station>> stations_;
+  std::uint64_t start_cycles_ = 0;
 };
 
 absl::Status Runtime::Impl::bring_up() {
-  for (const auto step : {&Impl::check, &Impl::start_eal, &Impl::open_device, &Impl::open_capture,
-                          &Impl::make_worker})
+  for (const auto step : {&Impl::check, &Impl::start_eal, &Impl::open_device, &Impl::make_exchange,
+                          &Impl::make_stations})
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
-  return device_->start();
+  return absl::OkStatus();
 }
 
 // All that can be refused before the machine is touched.
 absl::Status Runtime::Impl::check() {
+  if (workers() > RTE_MAX_LCORE)
+    return absl::InvalidArgumentError(
+        absl::StrCat("workers: ", workers(), " are more than DPDK's ", RTE_MAX_LCORE, " cores"));
   config_.stack = with_derived_sizes(config_.stack);
   PortInfo planned;
   planned.mtu = config_.mtu;
@@ -121,15 +194,21 @@ absl::Status Runtime::Impl::check() {
 }
 
 absl::Status Runtime::Impl::start_eal() {
-  if (config_.handle_signals) signals_ = std::make_unique<runtime::SignalScope>(stop_);
-  auto eal = io::Eal::start({.program = config_.program,
-                             .arguments = config_.eal_arguments,
-                             .vdev = "net_tap0,iface=" + config_.tap_name,
-                             .memory_bytes = plan_.mbuf_bytes},
-                            runtime::dpdk_log_sink(config_));
+  if (config_.handle_signals) signals_ = std::make_unique<runtime::SignalScope>(shared_.stop);
+  auto eal =
+      io::Eal::start({.program = config_.program,
+                      .arguments = config_.eal_arguments,
+                      .vdev = "net_tap0,iface=" + config_.tap_name,
+                      .memory_bytes = plan_.mbuf_bytes,
+                      .ordinary_memory_bytes = io::ordinary_mbuf_bytes(device_config(config_)),
+                      .cores = workers()},
+                     runtime::dpdk_log_sink(config_));
   if (!eal.ok()) return eal.status();
   eal_ = *std::move(eal);
-  return absl::OkStatus();
+  if (rte_lcore_count() >= workers()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(workers(), " workers need as many cores, but there are ", rte_lcore_count(),
+                   ": name more with -l, or use fewer workers"));
 }
 
 absl::Status Runtime::Impl::open_device() {
@@ -138,58 +217,148 @@ absl::Status Runtime::Impl::open_device() {
   auto device = io::Device::open(*id, device_config(config_));
   if (!device.ok()) return device.status();
   device_ = *std::move(device);
-  dpdk_port_ = std::make_unique<io::DpdkPort>(*device_, std::uint16_t{0});
+  return device_->start();
+}
+
+// What the device says about its queues decides where flows are at home.
+absl::Status Runtime::Impl::make_exchange() {
+  if (workers() == 1) return absl::OkStatus();
+  const SipKey key = key_for(config_.stack, kHomes);
+  const auto count = static_cast<std::uint16_t>(workers());
+  const auto& rss = device_->rss();
+  exchange_ = std::make_unique<Exchange>(
+      rss ? steering::HomeMap(key, count, {rss->key, rss->reta}) : steering::HomeMap(key, count),
+      std::uint64_t{config_.stack.max_connections} * workers());
   return absl::OkStatus();
 }
 
-absl::Status Runtime::Impl::open_capture() {
+absl::Status Runtime::Impl::make_stations() {
+  start_cycles_ = rte_rdtsc();
+  for (unsigned i = 0; i < workers(); ++i) {
+    Station& station = *stations_.emplace_back(std::make_unique<Station>());
+    const auto queue = static_cast<std::uint16_t>(i);
+    station.shared = &shared_;
+    station.dpdk_port = std::make_unique<io::DpdkPort>(*device_, queue);
+    if (absl::Status status = open_capture(station, i); !status.ok()) return status;
+    if (exchange_)
+      station.steering = std::make_unique<SteeringPort>(station.wire(), *exchange_, queue);
+    if (absl::Status status = make_worker(station); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Runtime::Impl::open_capture(Station& station, unsigned number) {
   if (config_.capture_path.empty()) return absl::OkStatus();
   io::PcapngOptions options;
   options.application = config_.program;
-  auto writer = io::PcapngWriter::open(config_.capture_path, options);
+  auto writer = io::PcapngWriter::open(capture_path_of(config_.capture_path, number), options);
   if (!writer.ok()) return writer.status();
-  capture_ = *std::move(writer);
-  const std::uint32_t interface = capture_->add_interface(device_->name());
-  capture_port_ = std::make_unique<io::CapturePort>(*dpdk_port_, *capture_, wall_clock, interface);
+  station.capture = *std::move(writer);
+  const std::uint32_t interface = station.capture->add_interface(device_->name());
+  station.capture_port = std::make_unique<io::CapturePort>(*station.dpdk_port, *station.capture,
+                                                           wall_clock, interface);
   return absl::OkStatus();
 }
 
-absl::Status Runtime::Impl::make_worker() {
-  auto clock = std::make_unique<TscClock>();
-  auto stack = Stack::create(config_.stack, port(), clock->now());
+absl::Status Runtime::Impl::make_worker(Station& station) {
+  auto clock = std::make_unique<TscClock>(start_cycles_);
+  Port& port = station.steering ? static_cast<Port&>(*station.steering) : station.wire();
+  auto stack = Stack::create(config_.stack, port, clock->now(), station.steering.get());
   if (!stack.ok()) return stack.status();
   runtime::WorkerConfig worker{.may_nap = may_nap(config_.idle, *device_),
                                .linger = config_.linger,
                                .between_polls = config_.between_polls};
-  if (capture_) worker.housekeeping = [this] { capture_->flush().IgnoreError(); };  // close() tells
-  worker_ = std::make_unique<Worker>(*std::move(stack), std::move(clock), std::move(worker));
+  if (io::PcapngWriter* capture = station.capture.get())
+    worker.housekeeping = [capture] { capture->flush().IgnoreError(); };  // close() tells
+  station.worker = std::make_unique<Worker>(*std::move(stack), std::move(clock), std::move(worker));
   return absl::OkStatus();
 }
 
+Errc Runtime::Impl::listen(const ListenOptions& options, const HandlerFactory& factory) {
+  std::vector<ListenerId> made;
+  for (unsigned i = 0; i < workers(); ++i) {
+    auto& handler = stations_[i]->handlers.emplace_back(factory(i));
+    const auto listener = stack(i).listen(options, *handler);
+    if (listener.ok()) {
+      made.push_back(*listener);
+      continue;
+    }
+    for (unsigned j = 0; j < i; ++j) stack(j).stop_listening(made[j]);
+    for (unsigned j = 0; j <= i; ++j) stations_[j]->handlers.pop_back();
+    return listener.error();
+  }
+  return Errc::kOk;
+}
+
+// The thread that has started EAL is its main core's, and so the first worker's.
+DrainResult Runtime::Impl::run_workers() {
+  const std::vector<unsigned> cores = lcores();
+  for (unsigned i = 1; i < workers(); ++i)
+    rte_eal_remote_launch(run_station, stations_[i].get(), cores[i]);
+  run_station(stations_[0].get());
+  DrainResult sum = stations_[0]->result;
+  for (unsigned i = 1; i < workers(); ++i) {
+    rte_eal_wait_lcore(cores[i]);
+    sum.reset += stations_[i]->result.reset;
+    sum.abandoned += stations_[i]->result.abandoned;
+  }
+  return sum;
+}
+
 absl::Status Runtime::Impl::run() {
-  const DrainResult result = worker_->run(stop_);
+  const DrainResult result = run_workers();
   if (result.reset > 0)
     log(LogLevel::kWarning, absl::StrCat(result.reset, " connections did not end in time: reset"));
   if (result.abandoned > 0)
     log(LogLevel::kWarning, absl::StrCat(result.abandoned, " connections left without a word"));
-  if (!capture_) return absl::OkStatus();
-  if (capture_->frames_lost() > 0)
-    log(LogLevel::kWarning,
-        absl::StrCat(capture_->frames_lost(), " frames are not in the capture"));
-  return capture_->close();
+  return close_captures();
+}
+
+absl::Status Runtime::Impl::close_captures() {
+  absl::Status all = absl::OkStatus();
+  for (auto& station : stations_) {
+    if (!station->capture) continue;
+    if (const std::uint64_t lost = station->capture->frames_lost(); lost > 0)
+      log(LogLevel::kWarning, absl::StrCat(lost, " frames are not in the capture"));
+    all.Update(station->capture->close());
+  }
+  return all;
 }
 
 AskResult Runtime::Impl::ask(unsigned worker, const std::function<void(Stack&)>& function,
                              std::chrono::milliseconds patience) {
-  TERN_ASSERT(worker == 0);
-  return worker_->mailbox().ask([&] { function(worker_->stack()); }, patience);
+  TERN_ASSERT(worker < workers());
+  return stations_[worker]->worker->mailbox().ask([&] { function(stack(worker)); }, patience);
 }
 
 WorkerUsage Runtime::Impl::worker_usage(unsigned worker) {
   WorkerUsage usage;
-  const auto copy = [&](Stack&) { usage = worker_->usage(); };
+  const auto copy = [&](Stack&) { usage = stations_[worker]->worker->usage(); };
   ask(worker, copy, std::chrono::seconds(1));
   return usage;
+}
+
+Counters Runtime::Impl::counters() const {
+  Counters sum;
+  for (const auto& station : stations_) sum += station->worker->stack().counters();
+  return sum;
+}
+
+StackUsage Runtime::Impl::usage() const {
+  StackUsage sum;
+  for (const auto& station : stations_) sum += station->worker->stack().usage();
+  return sum;
+}
+
+std::string Runtime::Impl::describe() const {
+  std::string text = device_->describe();
+  if (workers() > 1)
+    absl::StrAppend(&text, "workers: ", workers(), ", ",
+                    exchange_->homes().device_steers()
+                        ? "the device steers by RSS; key and table read back"
+                        : "the device spreads flows its own way; strays are handed over",
+                    "\n");
+  return absl::StrCat(text, "memory: at most ", plan_.total() >> 20, " MiB\n");
 }
 
 absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(RuntimeConfig config) {
@@ -201,15 +370,20 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(RuntimeConfig config) {
 Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Runtime::~Runtime() = default;
 
-Stack& Runtime::stack() { return impl_->stack(); }
+Stack& Runtime::stack(unsigned worker) { return impl_->stack(worker); }
+Errc Runtime::listen(const ListenOptions& options, const HandlerFactory& factory) {
+  return impl_->listen(options, factory);
+}
 absl::Status Runtime::run() { return impl_->run(); }
 void Runtime::stop() { impl_->stop(); }
-unsigned Runtime::workers() const { return 1; }
+unsigned Runtime::workers() const { return impl_->workers(); }
 AskResult Runtime::ask(unsigned worker, const std::function<void(Stack&)>& function,
                        std::chrono::milliseconds patience) {
   return impl_->ask(worker, function, patience);
 }
 WorkerUsage Runtime::worker_usage(unsigned worker) { return impl_->worker_usage(worker); }
+Counters Runtime::counters() const { return impl_->counters(); }
+StackUsage Runtime::usage() const { return impl_->usage(); }
 Instant Runtime::now() const { return impl_->now(); }
 std::uint64_t Runtime::cycles_per_second() { return rte_get_tsc_hz(); }
 std::string Runtime::describe() const { return impl_->describe(); }

@@ -19,6 +19,27 @@ class StopRequests {
   static_assert(std::atomic<unsigned>::is_always_lock_free);
 };
 
+/// How many workers are still busy with their last connections. One that has none left polls on
+/// until nobody has, since what arrives at its queue may be for another's. Any thread.
+class Departure {
+ public:
+  explicit Departure(unsigned workers) : present_(workers) {}
+  /// Once by each worker.
+  void leave() { present_.fetch_sub(1, std::memory_order_relaxed); }
+  bool everybody_left() const { return present_.load(std::memory_order_relaxed) == 0; }
+
+ private:
+  std::atomic<unsigned> present_;
+};
+
+/// What the workers of a runtime share.
+struct SharedByWorkers {
+  explicit SharedByWorkers(unsigned workers)
+      : without_connections(workers), without_frames(workers) {}
+  StopRequests stop;
+  Departure without_connections, without_frames;
+};
+
 /// While it lives, SIGINT, SIGTERM and SIGHUP are requests to stop; afterwards they mean what they
 /// meant before. A SIGHUP that is ignored (nohup) stays so. One at a time in a process.
 class SignalScope {

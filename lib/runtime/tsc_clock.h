@@ -37,7 +37,9 @@ class CycleScale {
 /// backwards, also when the thread wakes on a core whose counter lags. Thread: the worker's.
 class TscClock {
  public:
-  TscClock() : scale_(rte_rdtsc(), rte_get_tsc_hz()) {}
+  /// `start_cycles` is zero o'clock: workers that are given the same have one time line.
+  explicit TscClock(std::uint64_t start_cycles = rte_rdtsc())
+      : scale_(start_cycles, rte_get_tsc_hz()) {}
 
   /// The time without a promise of order to what other cores have read. Thread: any.
   Instant peek() const { return scale_.instant_at(rte_rdtsc()); }

@@ -36,24 +36,25 @@ Worker::Worker(std::unique_ptr<Stack> stack, std::unique_ptr<TscClock> clock, Wo
       idle_(config_.may_nap),
       turn_began_(clock_->now()) {}
 
-DrainResult Worker::run(const StopRequests& stop) {
+DrainResult Worker::run(SharedByWorkers& shared) {
   if (config_.may_nap) ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
   mailbox_.open();
   turn_began_ = clock_->now();
-  while (!stop.drain()) turn();
-  const DrainResult result = drain(stop);
+  while (!shared.stop.drain()) turn();
+  const DrainResult result = drain(shared);
   mailbox_.close();
   return result;
 }
 
-DrainResult Worker::drain(const StopRequests& stop) {
+DrainResult Worker::drain(SharedByWorkers& shared) {
   DrainResult result;
   stack_->drain();
-  if (!turn_until(nobody_is_left, config_.linger, stop) && !stop.at_once()) {
+  if (!turn_until(nobody_is_left, shared.without_connections, config_.linger, shared.stop) &&
+      !shared.stop.at_once()) {
     result.reset = stack_->usage().connections;
     stack_->abort_all();
   }
-  turn_until(nothing_waits, kFlushLimit, stop);
+  turn_until(nothing_waits, shared.without_frames, kFlushLimit, shared.stop);
   result.abandoned = stack_->usage().connections;
   result.reset -= result.abandoned < result.reset ? result.abandoned : result.reset;
   return result;
@@ -78,16 +79,23 @@ void Worker::account(std::size_t work, Instant now) {
   usage_.busy_polls += turn_was_busy_ ? 1 : 0;
 }
 
-// At least one turn, so that what was just asked for happens. False: the limit or a second request
+// At least one turn, so that what was just asked for happens; and until all workers are done, since
+// what arrives here may be for another one's last connection. False: the limit or a second request
 // came first.
-bool Worker::turn_until(bool (*done)(const StackUsage&), Duration limit, const StopRequests& stop) {
+bool Worker::turn_until(bool (*done)(const StackUsage&), Departure& departure, Duration limit,
+                        const StopRequests& stop) {
   const Instant end = clock_->now() + limit;
+  bool is_done = false;
   do {
     if (stop.at_once()) return false;
     turn();
-    if (done(stack_->usage())) return true;
+    if (!is_done && done(stack_->usage())) {
+      is_done = true;
+      departure.leave();
+    }
+    if (is_done && departure.everybody_left()) return true;
   } while (clock_->now() < end);
-  return false;
+  return is_done;
 }
 
 }  // namespace tern::runtime

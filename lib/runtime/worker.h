@@ -27,7 +27,8 @@ struct DrainResult {
       0;  ///< connections left without a word: a second request, or no way out
 };
 
-/// One core's loop over its own stack and clock. Workers share nothing but the requests to stop.
+/// One core's loop over its own stack and clock. Workers share nothing but the requests to stop and
+/// the order in which they leave.
 /// Thread: whoever calls run(); nobody else may touch the stack meanwhile.
 class Worker {
  public:
@@ -41,13 +42,14 @@ class Worker {
   Instant now() const { return clock_->peek(); }
 
   /// Polls until a stop is requested, then drains. Afterwards nobody can ask it any more.
-  DrainResult run(const StopRequests& stop);
+  DrainResult run(SharedByWorkers& shared);
 
  private:
-  DrainResult drain(const StopRequests& stop);
+  DrainResult drain(SharedByWorkers& shared);
   void turn();
   void account(std::size_t work, Instant now);
-  bool turn_until(bool (*done)(const StackUsage&), Duration limit, const StopRequests& stop);
+  bool turn_until(bool (*done)(const StackUsage&), Departure& departure, Duration limit,
+                  const StopRequests& stop);
 
   std::unique_ptr<TscClock> clock_;
   std::unique_ptr<Stack> stack_;

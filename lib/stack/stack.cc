@@ -150,6 +150,16 @@ StackUsage StackImpl::usage() const {
           .receive_chunks = engine_.receive_buffers.chunks_in_use()};
 }
 
+StackUsage& StackUsage::operator+=(const StackUsage& other) {
+  for (const auto member :
+       {&StackUsage::connections, &StackUsage::time_wait, &StackUsage::table_entries,
+        &StackUsage::timers, &StackUsage::held_frames, &StackUsage::waiting_frames,
+        &StackUsage::staged_frames, &StackUsage::spare_frames, &StackUsage::returning_frames,
+        &StackUsage::send_chunks, &StackUsage::receive_chunks})
+    this->*member += other.*member;
+  return *this;
+}
+
 void StackImpl::drain() {
   engine_.draining = true;
   for (std::uint32_t i = 0; i < engine_.listeners.touched(); ++i)

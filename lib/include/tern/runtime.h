@@ -43,13 +43,19 @@ struct RuntimeConfig {
   std::uint16_t mtu = 1500;
   /// Frames whose checksum "was not computed" come from a trusted neighbour on a virtual wire.
   bool trust_missing_checksum = false;
-  /// The address is needed. A secret of zeros (the default) is replaced by random bits.
+  /// How many stacks there are, each on a queue of the device and a core of its own. 0: as many as
+  /// the cores that eal_arguments name (-l), else one. More than one need as many cores.
+  unsigned workers = 0;
+  /// Of each worker's stack, sizes included; all have the same address. The address is needed. A
+  /// secret of zeros (the default) is replaced by random bits.
   StackConfig stack;
   IdleStrategy idle = IdleStrategy::kAuto;
   Duration linger = std::chrono::seconds(5);  ///< how long a drain waits for connections to end
-  std::string capture_path = {};              ///< writes every frame to this pcapng file
-  /// Called by the worker once a turn, before the poll: for what is no answer to an event, as load
-  /// that is offered by the clock, a report, a deadline of the application's. Must be short.
+  /// Writes every frame to this pcapng file; worker n > 0 has its own, "name.n.pcapng".
+  std::string capture_path = {};
+  /// Called by each worker once a turn, before the poll, with its own stack: for what is no answer
+  /// to an event, as load that is offered by the clock, a report, a deadline of the application's.
+  /// Must be short.
   std::function<void(Stack&, Instant)> between_polls = {};
   bool handle_signals = true;  ///< SIGINT and SIGTERM stop run()
   /// Takes log lines; may be called from DPDK's threads. Empty: nobody wants them.
@@ -70,11 +76,12 @@ struct WorkerUsage {
   Duration busy{}, idle{};  ///< idle: polls without work, and naps
 };
 
-/// Owns everything between the machine and a Stack: DPDK's EAL, the device, the buffers, the worker
-/// with its clock and loop, and the signals. A service that has its own loop and EAL uses Stack and
-/// a Port by itself instead. One at a time, and once per process, since DPDK's EAL is. Thread rule:
-/// one thread creates it, runs it and destroys it; only stop(), ask() and workers() may be called
-/// from others.
+/// Owns everything between the machine and its stacks: DPDK's EAL, the device, the buffers, the
+/// workers with their clocks and loops, and the signals. Workers share nothing on the data path: a
+/// connection lives at one of them from its SYN to its end (docs/cores.md). A service that has its
+/// own loop and EAL uses Stack and a Port by itself instead. One at a time, and once per process,
+/// since DPDK's EAL is. Thread rule: one thread creates it, runs it and destroys it; only stop(),
+/// ask() and workers() may be called from others.
 class Runtime {
  public:
   /// Brings everything up. Errors are sentences for an operator, with the remedy: no permission, an
@@ -87,8 +94,16 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// The worker's stack: listen and connect here, before run() or in callbacks.
-  Stack& stack();
+  /// A worker's stack: listen and connect here, before run() or in its callbacks.
+  Stack& stack(unsigned worker = 0);
+
+  /// Makes the handler of one worker's connections; called once for each, before anything runs.
+  using HandlerFactory = std::function<std::unique_ptr<ConnectionHandler>(unsigned worker)>;
+
+  /// Listens on every worker, each with a handler of its own, so that handlers need no locks.
+  /// Before run(). The handlers go with the runtime, before the stacks do. If one refuses, none
+  /// listens.
+  Errc listen(const ListenOptions& options, const HandlerFactory& factory);
 
   /// Polls until stop() or a signal. The first one drains: no new connections, FIN to those there
   /// are, up to `linger` for them to end, then RST to the rest. The second one ends at once.
@@ -111,6 +126,11 @@ class Runtime {
 
   /// What a worker has done. Asks it, like ask(): zeros when it does not answer.
   WorkerUsage worker_usage(unsigned worker);
+
+  /// The sum of all workers' counters, and of what their stacks hold. Before and after run(), on
+  /// its thread; meanwhile ask().
+  Counters counters() const;
+  StackUsage usage() const;
 
   /// The time now, on the time line of poll() and between_polls, for an application that needs it
   /// finer than a poll. Thread: any.

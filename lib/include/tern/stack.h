@@ -48,6 +48,9 @@ struct StackUsage {
   std::uint32_t returning_frames = 0;  ///< frames that are done with; the next poll gives them back
   std::uint32_t send_chunks = 0;
   std::uint32_t receive_chunks = 0;
+
+  /// The sum, of several workers.
+  StackUsage& operator+=(const StackUsage& other);
 };
 
 /// A complete TCP endpoint for one interface on one core. No locks, no globals, no clock: whoever

@@ -93,12 +93,24 @@ MacAddress own_mac_address(std::uint16_t port_id, std::string_view driver) {
 
 std::uint32_t mbufs_per_queue(const DeviceConfig& config) {
   // rte_mempool lets a core's cache keep half as much again as its size.
+  constexpr std::uint32_t kCached = kPoolCache * 3 / 2;
+  // Every other worker may have some of these buffers: in its receive queues, which hold half of
+  // held_frames at most, in its ring, and in its core's cache.
+  const std::uint32_t others = config.exchanged_frames == 0 ? 0 : std::uint32_t{config.queues} - 1;
   return config.rx_descriptors + config.tx_descriptors + config.held_frames + kStagedFrames +
-         kPoolCache * 3 / 2;
+         kCached + others * (config.held_frames / 2 + config.exchanged_frames + kCached);
 }
 
 std::uint64_t mbuf_bytes(const DeviceConfig& config) {
   return std::uint64_t{config.queues} * mbufs_per_queue(config) * bytes_per_mbuf(config);
+}
+
+std::uint64_t ordinary_mbuf_bytes(const DeviceConfig& config) {
+  constexpr std::uint64_t kPage = 4096;
+  const std::uint64_t bytes = bytes_per_mbuf(config);
+  const std::uint64_t each =
+      bytes <= kPage ? kPage / (kPage / bytes) : (bytes + kPage - 1) / kPage * kPage;
+  return std::uint64_t{config.queues} * mbufs_per_queue(config) * each;
 }
 
 absl::StatusOr<std::uint16_t> find_device(std::string_view name) {
@@ -146,6 +158,9 @@ absl::Status Device::start() {
   const int error = rte_eth_dev_start(port_id_);
   if (error != 0) return device_error(name_, "the device does not start", error);
   is_started_ = true;
+  if (rss_types_ != 0) rss_ = set_up_rss(port_id_, config_.queues);
+  if (!rss_ && config_.queues > 1)
+    offloads_.back().remark = "it does not say which flow goes where: workers hand frames over";
   return absl::OkStatus();
 }
 
@@ -161,7 +176,8 @@ bool Device::link_up() const {
 
 std::uint64_t Device::trusted_rx_flags() const {
   constexpr std::uint64_t kVerdicts = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
-  return is_virtual(driver_) && !config_.trust_missing_checksum ? ~kVerdicts : ~std::uint64_t{0};
+  const std::uint64_t all = ~frame_flag::kHandedOver;
+  return is_virtual(driver_) && !config_.trust_missing_checksum ? all & ~kVerdicts : all;
 }
 
 bool Device::is_kernel_backed() const {
@@ -181,12 +197,18 @@ absl::Status Device::configure() {
   choose_offloads();
 
   rte_eth_conf conf{};
+  std::vector<std::uint8_t> rss_key;
   conf.rxmode.mtu = config_.mtu;
   conf.rxmode.offloads = rx_offloads_;
   conf.txmode.offloads = tx_offloads_;
   if (rss_types_ != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf = rss_types_;
+    if (config_.rss_secret != SipKey{}) {
+      rss_key = make_rss_key(config_.rss_secret, info.hash_key_size);
+      conf.rx_adv_conf.rss_conf.rss_key = rss_key.data();
+      conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(rss_key.size());
+    }
   }
   const int error = rte_eth_dev_configure(port_id_, config_.queues, config_.queues, &conf);
   if (error == -EBUSY)

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/siphash.h"
+#include "io/dpdk/rss.h"
 #include "tern/address.h"
 #include "tern/port.h"
 
@@ -34,6 +36,10 @@ struct DeviceConfig {
   /// Also makes the verdicts of a virtual device count, which are worth no more than that
   /// neighbour.
   bool trust_missing_checksum = false;
+  /// With several queues: the device's RSS key is drawn from it. Zero: the driver's own key.
+  SipKey rss_secret{};
+  /// Frames that may be under way to each other queue's worker when the device does not steer.
+  std::uint32_t exchanged_frames = 0;
 };
 
 /// One line of the offload table.
@@ -49,6 +55,8 @@ struct Offload {
 std::uint32_t mbufs_per_queue(const DeviceConfig& config);
 /// Bytes of EAL memory for all of a device's buffers.
 std::uint64_t mbuf_bytes(const DeviceConfig& config);
+/// The same in ordinary memory: rte_mempool then lets no buffer cross a page of 4 KiB.
+std::uint64_t ordinary_mbuf_bytes(const DeviceConfig& config);
 
 /// The port id of the device of this name ("net_tap0", "0000:00:05.0"), or the first one if the
 /// name is empty.
@@ -65,7 +73,7 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  /// Frames pass from here on.
+  /// Frames pass from here on. With several queues, RSS is set up and read back.
   absl::Status start();
   /// No frame passes any more; the rings' frames go back to the pools where the driver does so.
   void stop();
@@ -77,6 +85,8 @@ class Device {
   const PortInfo& info() const { return info_; }
   rte_mempool* pool(std::uint16_t queue) const { return pools_[queue]; }
   bool link_up() const;
+  /// How it spreads TCP over its queues; nothing if it has one, or does not say. After start().
+  const std::optional<DeviceRss>& rss() const { return rss_; }
 
   /// The RTE_MBUF_F_RX_* bits that are believed: on a virtual wire a checksum verdict is the word
   /// of whoever wrote the frame, so it counts only where trust_missing_checksum says so.
@@ -105,6 +115,7 @@ class Device {
   std::uint64_t rx_offloads_ = 0;
   std::uint64_t tx_offloads_ = 0;
   std::uint64_t rss_types_ = 0;
+  std::optional<DeviceRss> rss_;
   std::vector<Offload> offloads_;
   std::vector<rte_mempool*> pools_;  // one for each queue: what MBUF_FAST_FREE asks for
   bool is_configured_ = false;

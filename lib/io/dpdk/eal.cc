@@ -2,6 +2,7 @@
 #include "io/dpdk/eal.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <rte_eal.h>
@@ -12,6 +13,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cctype>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -55,7 +59,8 @@ void add_memory(const EalConfig& config, std::uint64_t hugepage_bytes, Arguments
   if (!has_any(config.arguments, {"--no-shconf"})) line.push_back("--no-shconf");
   if (!has_any(config.arguments, {"-m"})) {
     line.push_back("-m");
-    line.push_back(std::to_string((need + kMebibyte - 1) / kMebibyte));
+    const std::uint64_t bytes = std::max(need, config.ordinary_memory_bytes + kEalOwnBytes);
+    line.push_back(std::to_string((bytes + kMebibyte - 1) / kMebibyte));
   }
 }
 
@@ -66,16 +71,68 @@ void add_devices(const EalConfig& config, Arguments& line) {
     line.push_back("--vdev=" + config.vdev);
 }
 
+std::vector<int> usable_cpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  return cpus;
+}
+
 // "0@(0,1)": lcore 0 floats over the CPUs that the process may use, as a thread of any program
-// does.
+// does. "0@4,1@5": two, each with a CPU of its own.
 void add_cores(const EalConfig& config, Arguments& line) {
   if (has_any(config.arguments, {"-l", "-c", "-s", "-S", "--lcores", "--main-lcore"})) return;
-  cpu_set_t cpus;
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;
+  const std::vector<int> cpus = usable_cpus();
+  if (cpus.empty()) return;
+  if (config.cores == 1) {
+    line.push_back(absl::StrCat("--lcores=0@(", absl::StrJoin(cpus, ","), ")"));
+    return;
+  }
   std::string list;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &cpus)) absl::StrAppend(&list, list.empty() ? "" : ",", cpu);
-  line.push_back("--lcores=0@(" + list + ")");
+  for (unsigned i = 0; i < config.cores && i < cpus.size(); ++i)
+    absl::StrAppend(&list, i == 0 ? "" : ",", i, "@", cpus[i]);
+  line.push_back("--lcores=" + list);
+}
+
+// The value of "-l 0-1", "-l0-1", "--lcores=0-1" or "--lcores 0-1"; empty if there is none.
+std::string value_of(const Arguments& arguments, std::string_view option) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (!is_option(arguments[i], option)) continue;
+    std::string value = arguments[i].substr(option.size());
+    if (value.empty()) return i + 1 < arguments.size() ? arguments[i + 1] : "";
+    return value[0] == '=' ? value.substr(1) : value;
+  }
+  return {};
+}
+
+// "3" is one, "0-3" are four.
+unsigned count_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return text.empty() ? 0 : 1;
+  const int first = std::atoi(std::string(text.substr(0, dash)).c_str());
+  const int last = std::atoi(std::string(text.substr(dash + 1)).c_str());
+  return last < first ? 0 : static_cast<unsigned>(last - first) + 1;
+}
+
+// DPDK's grammar: "0-3,5", and for --lcores also "(0,1)@2,3@(4-5)" where what follows an @ are
+// CPUs.
+unsigned count_list(std::string_view text) {
+  unsigned count = 0;
+  bool is_cpu = false;  // behind an @
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const char c = i < text.size() ? text[i] : ',';
+    if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-') continue;
+    if (!is_cpu) count += count_range(text.substr(begin, i - begin));
+    begin = i + 1;
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == '@') is_cpu = true;
+    if (c == ',' && depth == 0) is_cpu = false;
+  }
+  return count;
 }
 
 std::string own_file_prefix() { return "tern-" + std::to_string(::getpid()); }
@@ -155,6 +212,14 @@ std::uint64_t read_number(const std::filesystem::path& file) {
 }
 
 }  // namespace
+
+unsigned count_lcores(const Arguments& arguments) {
+  for (const std::string_view option : {"-l", "--lcores"})
+    if (const std::string list = value_of(arguments, option); !list.empty())
+      return count_list(list);
+  const std::string mask = value_of(arguments, "-c");
+  return static_cast<unsigned>(std::popcount(std::strtoull(mask.c_str(), nullptr, 16)));
+}
 
 std::uint64_t free_hugepage_bytes(const std::string& root) {
   constexpr std::string_view kPrefix = "hugepages-";  // hugepages-2048kB

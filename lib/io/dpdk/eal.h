@@ -21,7 +21,13 @@ struct EalConfig {
       {};                 ///< EAL's own, e.g. {"-l", "1", "--vdev=net_null0"}; may be empty
   std::string vdev = {};  ///< the device if `arguments` name none, e.g. "net_tap0,iface=tern0"
   std::uint64_t memory_bytes = 64 << 20;  ///< what pools and drivers will take from EAL's memory
+  /// The same without hugepages, where buffers do not cross pages; 0 = memory_bytes.
+  std::uint64_t ordinary_memory_bytes = 0;
+  unsigned cores = 1;  ///< threads, if `arguments` do not say which cores
 };
+
+/// How many threads the arguments ask for by -l, -c or --lcores; 0 if they leave that open.
+unsigned count_lcores(const std::vector<std::string>& arguments);
 
 /// Bytes in free hugepages of all sizes, by the counts under `root`; 0 when there are none.
 std::uint64_t free_hugepage_bytes(const std::string& root = "/sys/kernel/mm/hugepages");
@@ -32,7 +38,8 @@ std::uint64_t free_hugepage_bytes(const std::string& root = "/sys/kernel/mm/huge
 ///  - devices: `vdev`, if the arguments name none (-a, -b, --vdev); the PCI bus is left alone
 ///  unless
 ///    -a or -b names something on it, since the machine's own NIC may be there;
-///  - cores: one thread, on any of the CPUs that the process may use;
+///  - cores: one thread, on any of the CPUs that the process may use, or `cores` threads, each on a
+///    CPU of its own;
 ///  - a file prefix of its own ("tern-PID").
 std::vector<std::string> complete_eal_arguments(const EalConfig& config,
                                                 std::uint64_t hugepage_bytes);
