@@ -113,7 +113,7 @@ int Session::run(tern::Runtime& runtime) {
   const absl::Status status = runtime.run();
   conversation_.set_over(std::nullopt);  // after a signal the terminal still waits
   terminal.join();
-  if (options_.stats) app::print_statistics(runtime.stack());
+  if (options_.stats) app::print_statistics(runtime);
   return status.ok() ? outcome() : app::fail("tcp-upper-client", status);
 }
 

@@ -3,7 +3,9 @@
 
 #include <cstdio>
 #include <ctime>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "common/console.h"
 #include "common/host_interface.h"
@@ -38,17 +40,24 @@ struct Options : app::CommonOptions {
 int fail(const absl::Status& status) { return app::fail("tern-http", status); }
 
 int serve(const Options& options, const http::Site& site, tern::Runtime& runtime) {
-  http::HttpServer server(site, [] { return static_cast<std::int64_t>(std::time(nullptr)); });
-  const auto listener = runtime.stack().listen({.address = {}, .port = options.port}, server);
-  if (!listener.ok())
-    return fail(absl::AlreadyExistsError(fmt::format(
-        "port {}: {}; choose another --port", options.port, tern::to_string(listener.error()))));
+  std::vector<const http::HttpServer*> servers;  // one a worker
+  const tern::Errc error = runtime.listen({.address = {}, .port = options.port}, [&](unsigned) {
+    auto server = std::make_unique<http::HttpServer>(
+        site, [] { return static_cast<std::int64_t>(std::time(nullptr)); });
+    servers.push_back(server.get());
+    return server;
+  });
+  if (error != tern::Errc::kOk)
+    return fail(absl::AlreadyExistsError(
+        fmt::format("port {}: {}; choose another --port", options.port, tern::to_string(error))));
   app::say(fmt::format("serving {} files of {} at http://{}{}/", site.files(), options.root,
                        to_string(tern::IpAddress(options.runtime.stack.address.address)),
                        options.port == 80 ? "" : fmt::format(":{}", options.port)));
   const absl::Status status = runtime.run();
-  if (!options.quiet) app::say(fmt::format("{} requests served", server.requests()));
-  if (options.stats) app::print_statistics(runtime.stack());
+  std::uint64_t requests = 0;
+  for (const http::HttpServer* server : servers) requests += server->requests();
+  if (!options.quiet) app::say(fmt::format("{} requests served", requests));
+  if (options.stats) app::print_statistics(runtime);
   return status.ok() ? 0 : fail(status);
 }
 
