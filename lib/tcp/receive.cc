@@ -121,6 +121,13 @@ void note_segment_size(const Engine& e, Tcb& c, std::uint32_t bytes) {
       std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, bytes), e.mss));
 }
 
+// An application that reads slowly, or not at all, keeps to its share of the memory, so that those
+// that do read can go on.
+bool exceeds_share(const Engine& e, const Tcb& c, std::uint32_t more) {
+  const std::uint32_t held = c.receive_queue.bytes() + c.loaned;
+  return held != 0 && held + more > e.receive_buffers.share();
+}
+
 void refuse_text(Engine& e, Tcb& c) {
   ++e.counters.drop_tcp_no_buffer;
   acknowledge_now(e, c);
@@ -129,6 +136,7 @@ void refuse_text(Engine& e, Tcb& c) {
 // The common case: nothing waits out of order.
 void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
+  if (exceeds_share(e, c, s.payload_length)) return refuse_text(e, c);
   a.frame_kept = true;  // push() owns it whatever comes of it
   note_segment_size(e, c, s.payload_length);
   if (!c.receive_queue.push(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq))
@@ -141,6 +149,7 @@ void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
 // overlap what is there, and the bytes that came first win.
 void fill_gap(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
+  if (exceeds_share(e, c, s.payload_length)) return refuse_text(e, c);
   a.frame_kept = true;
   note_segment_size(e, c, s.payload_length);
   c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);

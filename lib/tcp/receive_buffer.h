@@ -74,9 +74,16 @@ class ReceiveBuffers {
 
   /// How many times copy() will succeed.
   std::uint32_t copies_available() const;
-  /// The last eighth of each pool is kept for in-order data of applications that read: were
-  /// out-of-order data to take it, no hole could be filled any more, and nothing would ever be
-  /// freed.
+  /// Bytes that one connection may hold: as much as is still free, a dynamic threshold (Choudhury
+  /// and Hahne 1998), so that N applications that do not read leave about 1/(N + 1) of the memory.
+  /// The last eighth is not for sharing: it is for connections that hold nothing.
+  std::uint64_t share() const {
+    const std::uint32_t kept = nodes_.capacity() / 8;
+    const std::uint32_t free = nodes_.available();
+    return free > kept ? std::uint64_t{free - kept} * kChunkBytes : 0;
+  }
+  /// The last eighth of each pool is kept from out-of-order data too: were it to take that, no hole
+  /// could be filled any more, and nothing would ever be freed.
   bool is_scarce() const;
 
   std::uint32_t held_frames() const { return held_frames_; }

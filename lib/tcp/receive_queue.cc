@@ -11,11 +11,6 @@ bool ReceiveQueue::push(ReceiveBuffers& buffers, const Frame& frame, std::span<s
                         wire::SeqNum seq) {
   TERN_DASSERT(!payload.empty());
   const bool reader_lags = head_ != kNoIndex;
-  // The last eighth is for applications that read: those that do not must not starve them.
-  if (reader_lags && buffers.is_scarce()) {
-    buffers.give_back(frame, false);
-    return false;
-  }
   const bool copy_first = reader_lags && payload.size() <= kSmallSegmentBytes;
   if (!copy_first && buffers.can_keep_frame()) {
     push_node(buffers, buffers.keep(frame, payload, seq));

@@ -14,12 +14,24 @@ std::uint32_t largest_window(const Engine& e, const Tcb& c) {
   return std::min(e.config.receive_buffer, 0xffffu << c.rcv_wscale);
 }
 
+std::uint32_t bytes_held(const Tcb& c) { return c.receive_queue.bytes() + c.loaned; }
+
+// Bytes that the memory of all connections lets this one have, which is not always as much as its
+// buffer (ReceiveBuffers::share): each byte taken makes the share smaller too, so only half of the
+// difference can be promised. Who holds nothing is always offered a segment.
+std::uint32_t memory_room(const Engine& e, std::uint32_t used) {
+  const std::uint64_t share = e.receive_buffers.share();
+  const std::uint64_t room = share > used ? (share - used) / 2 : 0;
+  const std::uint64_t least = used == 0 ? e.mss : 0;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::max(room, least), UINT32_MAX));
+}
+
 // Bytes of window that the buffer has room for: what is queued or lent counts, what waits out of
 // order lies inside the window already.
 std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
-  const std::uint32_t used = c.receive_queue.bytes() + c.loaned;
+  const std::uint32_t used = bytes_held(c);
   const std::uint32_t room = used < e.config.receive_buffer ? e.config.receive_buffer - used : 0;
-  return std::min(room, largest_window(e, c));
+  return std::min({room, largest_window(e, c), memory_room(e, used)});
 }
 
 std::uint32_t useful_step(const Engine& e, const Tcb& c) {
@@ -59,7 +71,9 @@ void on_buffer_freed(Engine& e, Tcb& c) {
   // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
   const bool worth = step >= buffer / 2 ||
                      (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
-  if (!worth) return;
+  // Where memory is scarce the window is one segment, and shut when that has come: at once again.
+  const bool nothing_left = promised == 0 && bytes_held(c) == 0;
+  if (!worth && !nothing_left) return;
   c.set(flag::kAckNow);
   e.schedule_output(c);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "support/sender.h"
 #include "support/simulation.h"
 
 namespace tern::test {
@@ -16,40 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint16_t kPort = 7000;
-
-std::string random_text(std::size_t bytes, std::uint64_t seed) {
-  Prng prng(seed);
-  std::string text(bytes, '\0');
-  for (char& c : text) c = static_cast<char>(prng.next());
-  return text;
-}
-
-// Writes a text as the send queue allows, then closes; reads what comes.
-class Sender : public RecordingHandler {
- public:
-  explicit Sender(std::string text) : text_(std::move(text)) { close_with_peer = false; }
-  void on_established(Connection c) override {
-    RecordingHandler::on_established(c);
-    pump(c);
-  }
-  void on_writable(Connection c) override {
-    RecordingHandler::on_writable(c);
-    pump(c);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  void pump(Connection c) {
-    while (sent_ < text_.size()) {
-      const auto taken = c.write(std::as_bytes(std::span(text_).subspan(sent_)));
-      if (!taken || *taken == 0) return;
-      sent_ += *taken;
-    }
-    c.shutdown_send();
-  }
-  std::string text_;
-  std::size_t sent_ = 0;
-};
 
 struct Transfer {
   io::LinkConfig there{}, back{};
