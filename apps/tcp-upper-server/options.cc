@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "options.h"
 
+#include <map>
+#include <string>
+
 namespace upper {
 
 namespace {
@@ -11,6 +14,7 @@ Answers TCP clients with their own words in upper case, over Tern on DPDK,
 as 10.0.2.2/24 behind the tap device tern0 if nothing else is said.
 
   --port N                 the TCP port (9999)
+  --syn-cookies MODE       auto (when SYNs find no room), always or never (auto)
 )";
 
 constexpr const char* kExamples =
@@ -27,6 +31,12 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
       {.name = "tcp-upper-server", .ip = "10.0.2.2/24", .usage = kUsage, .examples = kExamples},
       options);
   line.app().add_option("--port", options.port)->check(CLI::Range(1, 65535));
+  const std::map<std::string, tern::SynCookieMode> modes{{"auto", tern::SynCookieMode::kAuto},
+                                                         {"always", tern::SynCookieMode::kAlways},
+                                                         {"never", tern::SynCookieMode::kOff}};
+  line.app()
+      .add_option("--syn-cookies", options.runtime.stack.tcp.syn_cookies)
+      ->transform(CLI::CheckedTransformer(modes));
   if (const auto status = line.parse(argc, argv)) return *status;
   return options;
 }

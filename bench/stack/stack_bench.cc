@@ -48,7 +48,7 @@ class Script {
     StackConfig config;
     config.address = {Ipv4Address(10, 0, 0, 1), 8};
     config.max_connections = connections + 64;
-    config.max_half_open = 1u << 20;
+    config.max_half_open = config.syn_cache_entries = 1u << 20;
     config.tcp.nagle = false;
     config.secret = {1, 2};
     stack_ = std::move(*Stack::create(config, port_));

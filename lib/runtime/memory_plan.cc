@@ -21,7 +21,8 @@ constexpr std::uint64_t kTableSlotBytes = 8;  // {tag32, index32}
 
 // The table is at most half full, and a power of two.
 std::uint64_t table_slots(const StackConfig& config) {
-  return std::bit_ceil(2 * (std::uint64_t{config.max_connections} + config.max_time_wait));
+  return std::bit_ceil(2 * (std::uint64_t{config.max_connections} + config.max_time_wait +
+                            config.syn_cache_entries));
 }
 
 std::uint64_t meminfo_available() {
@@ -91,6 +92,7 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
   const std::uint64_t stacks = device.queues;
   plan.rows = {{"connections", stacks * stack.max_connections, sizeof(tcp::Tcb)},
                {"TIME-WAIT records", stacks * stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
+               {"half-open connections", stacks * stack.syn_cache_entries, sizeof(tcp::HalfOpen)},
                {"table slots", stacks * table_slots(stack), kTableSlotBytes},
                {"send memory", stacks * stack.send_memory, 1},
                {"receive memory", stacks * stack.receive_memory, 1},

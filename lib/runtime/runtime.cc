@@ -155,6 +155,7 @@ class Runtime::Impl {
   absl::Status make_worker(Station& station);
   DrainResult run_workers();
   absl::Status close_captures();
+  void log_flood(const SynFlood& flood) const;
   void log(LogLevel level, const std::string& line) const {
     if (config_.log) config_.log(level, line);
   }
@@ -260,11 +261,25 @@ absl::Status Runtime::Impl::open_capture(Station& station, unsigned number) {
   return absl::OkStatus();
 }
 
+// One line when a SYN flood begins, one when it is over.
+void Runtime::Impl::log_flood(const SynFlood& flood) const {
+  if (flood.active) {
+    const bool cookies = config_.stack.tcp.syn_cookies != SynCookieMode::kOff;
+    log(LogLevel::kWarning,
+        absl::StrCat("SYN flood: ", flood.half_open, " half-open connections, no room for more; ",
+                     cookies ? "answering with SYN cookies" : "dropping SYNs"));
+    return;
+  }
+  log(LogLevel::kInfo, absl::StrCat("SYN flood over: ", flood.cookies_sent, " SYN cookies sent, ",
+                                    flood.cookies_accepted, " came back so far"));
+}
+
 absl::Status Runtime::Impl::make_worker(Station& station) {
   auto clock = std::make_unique<TscClock>(start_cycles_);
   Port& port = station.steering ? static_cast<Port&>(*station.steering) : station.wire();
   auto stack = Stack::create(config_.stack, port, clock->now(), station.steering.get());
   if (!stack.ok()) return stack.status();
+  (*stack)->on_syn_flood([this](const SynFlood& flood) { log_flood(flood); });
   runtime::WorkerConfig worker{.may_nap = may_nap(config_.idle, *device_),
                                .linger = config_.linger,
                                .between_polls = config_.between_polls};

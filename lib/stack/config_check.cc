@@ -53,6 +53,10 @@ absl::Status check_sizes(const StackConfig& config) {
   if (config.max_listeners == 0) return invalid("max_listeners", "must be at least 1");
   if (config.max_neighbours < 2) return invalid("max_neighbours", "must be at least 2");
   if (config.max_half_open == 0) return invalid("max_half_open", "must be at least 1");
+  if (config.syn_cache_entries == 0 || config.syn_cache_entries > kMaxConnections)
+    return invalid("syn_cache_entries", "must be 1 to 268435456");
+  if (config.tcp.max_syn_ack_retransmits > 16)
+    return invalid("max_syn_ack_retransmits", "must be at most 16");
   for (const auto& [field, bytes] : {std::pair{"receive_buffer", config.tcp.receive_buffer},
                                      std::pair{"send_buffer", config.tcp.send_buffer}})
     if (bytes < kMinBuffer || bytes > kMaxBuffer)

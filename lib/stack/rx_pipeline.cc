@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stack/stack_impl.h"
+#include "tcp/half_open.h"
 #include "tcp/header_prediction.h"
 #include "tcp/listen.h"
 #include "tcp/receive.h"
@@ -55,7 +56,7 @@ void StackImpl::look_up_burst(std::size_t count) {
     Slot& slot = slots_[i];
     if (!is_tcp(slot.parsed)) continue;
     slot.candidate = engine_.table.candidate(slot.hash);
-    if (slot.candidate == kNoIndex || (slot.candidate & tcp::kTimeWaitBit) != 0) continue;
+    if (!tcp::names_tcb(slot.candidate)) continue;  // nor does kNoIndex
     const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
     __builtin_prefetch(line);
     __builtin_prefetch(line + 64);
@@ -85,6 +86,14 @@ void StackImpl::process_burst(std::size_t count, Instant now) {
   }
 }
 
+void StackImpl::receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival) {
+  if ((entry & tcp::kTimeWaitBit) != 0)
+    tcp::receive_in_time_wait(engine_, entry & ~tcp::kTimeWaitBit, slot.hash, slot.tuple,
+                              arrival.segment);
+  else
+    tcp::receive_half_open(engine_, entry & ~tcp::kHalfOpenBit, arrival);
+}
+
 void StackImpl::process_segment(Slot& slot, Frame& frame) {
   ++counters_.segs_in;
   tcp::Arrival arrival{slot.parsed.segment, frame};
@@ -94,9 +103,8 @@ void StackImpl::process_segment(Slot& slot, Frame& frame) {
     claim(slot.tuple);
   if (index == kNoIndex) {
     receive_unknown(slot, arrival);
-  } else if ((index & tcp::kTimeWaitBit) != 0) {
-    tcp::receive_in_time_wait(engine_, index & ~tcp::kTimeWaitBit, slot.hash, slot.tuple,
-                              arrival.segment);
+  } else if (!tcp::names_tcb(index)) {
+    receive_without_tcb(index, slot, arrival);
   } else {
     tcp::Tcb& c = engine_.tcbs[index];
     if (config_.tcp.header_prediction && tcp::header_prediction_hits(c, arrival.segment))
@@ -118,7 +126,7 @@ void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
           : steering_->place(arrival.frame, flow_of(slot.tuple), engine_.now);
   switch (placement) {
     case Placement::kHere:
-      tcp::receive_unconnected(engine_, slot.tuple, arrival.segment);
+      tcp::receive_unconnected(engine_, slot.hash, slot.tuple, arrival);
       break;
     case Placement::kTaken:
       arrival.frame_kept = true;

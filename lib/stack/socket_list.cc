@@ -30,6 +30,15 @@ ConnectionInfo time_wait_info(const tcp::TimeWaitRecord& r) {
   return info;
 }
 
+ConnectionInfo half_open_info(const tcp::HalfOpen& h) {
+  ConnectionInfo info;
+  info.state = TcpState::kSynReceived;
+  info.local = {Ipv4Address(h.tuple.local_address), h.tuple.local_port};
+  info.remote = {Ipv4Address(h.tuple.remote_address), h.tuple.remote_port};
+  info.segments_retransmitted = h.retransmits;
+  return info;
+}
+
 }  // namespace
 
 ConnectionInfo StackImpl::info(const Tcb& c) const {
@@ -57,13 +66,14 @@ ConnectionInfo StackImpl::info(const Tcb& c) const {
   return info;
 }
 
-// The cursor counts through the listeners, the TCBs and the TIME-WAIT records, each by its index;
+// The cursor counts through the listeners, the TCBs, the TIME-WAIT and the half-open records;
 // so a list taken in pages, with polls in between, shows each lasting socket once.
 std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
                               std::vector<ConnectionInfo>& out) const {
   const std::uint64_t listeners = engine_.listeners.touched();
   const std::uint64_t connections = listeners + engine_.tcbs.touched();
-  const std::uint64_t end = connections + engine_.time_wait.touched();
+  const std::uint64_t timed = connections + engine_.time_wait.touched();
+  const std::uint64_t end = timed + engine_.syn_cache.touched();
   for (std::size_t listed = 0; cursor < end; ++cursor) {
     if (listed == limit) return cursor;
     const std::size_t before = out.size();
@@ -73,10 +83,14 @@ std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
     } else if (cursor < connections) {
       const Tcb& c = engine_.tcbs[static_cast<std::uint32_t>(cursor - listeners)];
       if (c.handler != nullptr && !c.has(flag::kClosePending)) out.push_back(info(c));
-    } else {
+    } else if (cursor < timed) {
       const auto record = static_cast<std::uint32_t>(cursor - connections);
       if (engine_.time_wait.is_in_use(record))
         out.push_back(time_wait_info(engine_.time_wait[record]));
+    } else {
+      const auto record = static_cast<std::uint32_t>(cursor - timed);
+      if (engine_.syn_cache.is_in_use(record))
+        out.push_back(half_open_info(engine_.syn_cache[record]));
     }
     listed += out.size() - before;
   }

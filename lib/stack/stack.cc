@@ -7,6 +7,7 @@
 #include "stack/stack_impl.h"
 #include "tcp/close.h"
 #include "tcp/connect.h"
+#include "tcp/half_open.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
@@ -51,6 +52,7 @@ std::size_t StackImpl::poll(Instant now) {
     work += expire_timers(now);
   }
   work += run_callbacks();
+  watch_floods();
   work += transmit(link_up);
   bin_.flush();
   return work;
@@ -64,6 +66,8 @@ std::size_t StackImpl::expire_timers(Instant now) {
   work += engine_.time_wait.expire(now, kTimersPerPoll, [this](std::uint32_t record) {
     engine_.table.erase(engine_.time_wait[record].hash, record | tcp::kTimeWaitBit);
   });
+  work += tcp::expire_half_open(engine_, kTimersPerPoll);
+  engine_.flood_watch.expire(now);
   return work + interface_.expire(now);
 }
 
@@ -79,7 +83,8 @@ std::size_t StackImpl::transmit(bool link_up) {
 Instant StackImpl::next_deadline() const {
   if (engine_.wheel.has_backlog() || !engine_.ready.empty() || can_wake_starved())
     return engine_.now;
-  Instant next = std::min(engine_.time_wait.next_deadline(), interface_.next_deadline());
+  Instant next = std::min({engine_.time_wait.next_deadline(), interface_.next_deadline(),
+                           engine_.syn_cache.next_deadline(), engine_.flood_watch.next_deadline()});
   if (stalled_)
     next = std::min(next, engine_.now + timer::kTick);
   else if (!engine_.output.empty())
@@ -106,7 +111,6 @@ Result<ListenerId> StackImpl::listen(const ListenOptions& options, ConnectionHan
        .port = options.port,
        .open = true,
        .backlog = options.backlog != 0 ? options.backlog : config_.max_half_open,
-       .half_open = 0,
        .generation = l.generation + 1};
   return ListenerId{index, l.generation};
 }
@@ -115,17 +119,32 @@ void StackImpl::stop_listening(ListenerId id) {
   if (!engine_.listeners.is_touched(id.index)) return;
   tcp::Listener& l = engine_.listeners[id.index];
   if (!l.open || l.generation != id.generation) return;
-  abort_half_open(id.index);
+  for_each_half_open([&](std::uint32_t index) {
+    if (engine_.syn_cache[index].listener == id.index) tcp::abort_half_open(engine_, index);
+  });
   engine_.listener_table.erase(Ipv4Address(l.address), l.port);
   l.open = false;
   engine_.listeners.release(id.index);
 }
 
-void StackImpl::abort_half_open(std::uint32_t listener) {
-  for_each_connection([&](Tcb& c) {
-    if (c.state == TcpState::kSynReceived && c.listener == listener)
-      tcp::abort_connection(engine_, c);
-  });
+// Tells of a flood when it begins and when it is over.
+void StackImpl::watch_floods() {
+  const bool active = engine_.flood_watch.active();
+  if (active == flood_reported_) [[likely]]
+    return;
+  flood_reported_ = active;
+  if (active) ++counters_.syn_floods;
+  if (flood_observer_) flood_observer_(syn_flood());
+}
+
+SynFlood StackImpl::syn_flood() const {
+  return {.active = engine_.flood_watch.active(),
+          .since = engine_.flood_watch.since(),
+          .half_open = engine_.syn_cache.size(),
+          .cache_entries = engine_.syn_cache.capacity(),
+          .cookies_sent = counters_.syn_cookies_sent,
+          .cookies_accepted = counters_.syn_cookies_accepted,
+          .cookies_rejected = counters_.syn_cookies_rejected};
 }
 
 Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionHandler& handler) {
@@ -138,6 +157,7 @@ Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionH
 
 StackUsage StackImpl::usage() const {
   return {.connections = engine_.tcbs.in_use(),
+          .half_open = engine_.syn_cache.size(),
           .time_wait = engine_.time_wait.size(),
           .table_entries = engine_.table.size(),
           .timers = engine_.wheel.armed(),
@@ -173,6 +193,7 @@ void StackImpl::drain() {
 }
 
 void StackImpl::abort_all() {
+  for_each_half_open([this](std::uint32_t index) { tcp::abort_half_open(engine_, index); });
   for_each_connection([this](Tcb& c) { tcp::abort_connection(engine_, c); });
 }
 
@@ -199,6 +220,10 @@ Instant Stack::next_deadline() const { return impl_->next_deadline(); }
 const Counters& Stack::counters() const { return impl_->counters(); }
 const StackConfig& Stack::config() const { return impl_->config(); }
 StackUsage Stack::usage() const { return impl_->usage(); }
+SynFlood Stack::syn_flood() const { return impl_->syn_flood(); }
+void Stack::on_syn_flood(std::function<void(const SynFlood&)> observer) {
+  impl_->on_syn_flood(std::move(observer));
+}
 std::uint64_t Stack::list(std::uint64_t cursor, std::size_t limit,
                           std::vector<ConnectionInfo>& out) const {
   return impl_->list(cursor, limit, out);

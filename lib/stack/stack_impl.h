@@ -31,6 +31,10 @@ class StackImpl {
   void stop_listening(ListenerId id);
   Result<Connection> connect(const ConnectOptions& options, ConnectionHandler& handler);
   StackUsage usage() const;
+  SynFlood syn_flood() const;
+  void on_syn_flood(std::function<void(const SynFlood&)> observer) {
+    flood_observer_ = std::move(observer);
+  }
   std::uint64_t list(std::uint64_t cursor, std::size_t limit,
                      std::vector<ConnectionInfo>& out) const;
   void drain();
@@ -75,11 +79,17 @@ class StackImpl {
   void claim(const flow::FourTuple4& tuple);
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
+  void receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival);
 
   // stack.cc
   std::size_t expire_timers(Instant now);
   std::size_t transmit(bool link_up);
-  void abort_half_open(std::uint32_t listener);
+  void watch_floods();
+  template <class F>
+  void for_each_half_open(F&& f) {
+    for (std::uint32_t i = 0; i < engine_.syn_cache.touched(); ++i)
+      if (engine_.syn_cache.is_in_use(i)) f(i);
+  }
   template <class F>
   void for_each_connection(F&& f) {
     for (std::uint32_t i = 0; i < engine_.tcbs.touched(); ++i)
@@ -112,6 +122,8 @@ class StackImpl {
   tcp::Engine engine_;
   wire::ParseContext parse_context_;
   bool announced_ = false;
+  std::function<void(const SynFlood&)> flood_observer_;
+  bool flood_reported_ = false;
   unsigned timers_deferred_ = 0;  // polls since timers were last looked at
   bool stalled_ = false;          // output waits for the port: for frames, or for room in its ring
   std::array<Frame, kBurst> frames_;

@@ -133,8 +133,6 @@ bool after_fin_acked(Engine& e, Tcb& c) {
 }  // namespace
 
 void become_established(Engine& e, Tcb& c) {
-  if (c.listener != kNoIndex) --e.listeners[c.listener].half_open;
-  c.listener = kNoIndex;
   set_state(e, c, TcpState::kEstablished);
   stop_timer(c, TimerKind::kState);
   c.congestion.start(e.config.congestion, c.snd_mss, e.now);

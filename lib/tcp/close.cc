@@ -121,8 +121,6 @@ void abort_connection(Engine& e, Tcb& c) {
 }
 
 void finish(Engine& e, Tcb& c, CloseReason reason) {
-  if (c.state == TcpState::kSynReceived && c.listener != kNoIndex)
-    --e.listeners[c.listener].half_open;
   if (reason == CloseReason::kTimedOut && c.has(flag::kAnnounced)) ++e.counters.timed_out;
   leave_table(e, c);
   retire_sender(e, c);

@@ -14,8 +14,12 @@ namespace {
 
 using namespace wire::tcp_flag;
 
+std::uint32_t hash_of(const Engine& e, const flow::FourTuple4& tuple) {
+  return flow::table_hash(e.keys.table, tuple);
+}
+
 bool is_free(const Engine& e, const flow::FourTuple4& tuple) {
-  return find(e, flow::table_hash(e.keys.table, tuple), tuple) == kNoIndex;
+  return find(e, hash_of(e, tuple), tuple) == kNoIndex;
 }
 
 // What answers to this port's SYN arrives here, not at another core's stack.
@@ -78,7 +82,7 @@ Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint
   } else if (!is_free(e, tuple)) {
     return Errc::kAddressInUse;
   }
-  Tcb* c = create_tcb(e, tuple, handler);
+  Tcb* c = create_tcb(e, tuple, hash_of(e, tuple), handler);
   if (c == nullptr) return Errc::kNoConnections;
   ++e.counters.active_opens;
   c->set(flag::kSynPending | flag::kSynUnacked | flag::kAnnounced);

@@ -26,7 +26,15 @@ std::uint32_t rx_nodes_for(const StackConfig& config, const PortInfo& port) {
          static_cast<std::uint32_t>(std::min<std::uint64_t>(chunks, 1u << 30));
 }
 
-enum Purpose : std::uint64_t { kTable = 1, kSequence, kTimestamp, kPort, kNeighbour };
+enum Purpose : std::uint64_t {
+  kTable = 1,
+  kSequence,
+  kTimestamp,
+  kPort,
+  kNeighbour,
+  kCookie,
+  kLimit
+};
 
 void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
   const std::uint32_t generation = c.generation;
@@ -34,14 +42,12 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.generation = generation;
   c.tuple = tuple;
   c.handler = &handler;
-  c.listener = kNoIndex;
   c.rtt = RttEstimator(e.config);
   c.rcv_mss = kInitialReceiveMss;
   c.iss = initial_sequence(e.keys.sequence, tuple, e.now);
   c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
   c.ts_offset = timestamp_offset(e.keys.timestamps, tuple);
-  c.opened = e.now;
-  c.last_challenge = Instant(Duration::min() / 2);  // long ago, and safe to subtract
+  c.next_challenge = e.now;
   if (!e.config.nagle) c.set(flag::kNoDelay);
 }
 
@@ -54,6 +60,8 @@ Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
   timestamps = derive_key(master, kTimestamp);
   ports = derive_key(master, kPort);
   neighbours = derive_key(master, kNeighbour);
+  cookies = derive_key(master, kCookie);
+  limits = derive_key(master, kLimit);
 }
 
 Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys,
@@ -73,12 +81,14 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       now(start),
       tick(static_cast<std::uint64_t>(start.time_since_epoch() / timer::kTick)),
       tcbs(stack.max_connections),
-      table(stack.max_connections + stack.max_time_wait),
+      table(stack.max_connections + stack.max_time_wait + stack.syn_cache_entries),
       listeners(stack.max_listeners),
       listener_table(stack.max_listeners),
       source_ports(keys.ports),
       wheel(stack.max_connections, static_cast<Tick>(tick)),
       time_wait(stack.max_time_wait, 2 * stack.tcp.msl),
+      syn_cache(stack.syn_cache_entries),
+      syn_cookies(keys.cookies),
       send_chunks(stack.send_memory),
       receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory,
                       frame_bin, stats) {}
@@ -88,20 +98,28 @@ void set_state(Engine&, Tcb& c, TcpState to) {
   c.state = to;
 }
 
-Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
+Tcb* take_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
+              ConnectionHandler& handler) {
   const std::uint32_t index = e.tcbs.acquire();
   if (index == kNoIndex) return nullptr;
-  const std::uint32_t hash = flow::table_hash(e.keys.table, tuple);
-  if (!e.table.insert(hash, index)) {
-    ++e.counters.table_crowded;
-    e.tcbs.release(index);
-    return nullptr;
-  }
   Tcb& c = e.tcbs[index];
   initialize(e, c, tuple, handler);
   c.hash = hash;
-  c.set(flag::kInTable);
   return &c;
+}
+
+Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
+                ConnectionHandler& handler) {
+  Tcb* c = take_tcb(e, tuple, hash, handler);
+  if (c == nullptr) return nullptr;
+  if (!e.table.insert(hash, e.index_of(*c))) {
+    ++e.counters.table_crowded;
+    c->handler = nullptr;  // not in use
+    e.tcbs.release(e.index_of(*c));
+    return nullptr;
+  }
+  c->set(flag::kInTable);
+  return c;
 }
 
 void destroy_tcb(Engine& e, Tcb& c) {
@@ -119,8 +137,9 @@ void destroy_tcb(Engine& e, Tcb& c) {
 
 std::uint32_t find(const Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple) {
   return e.table.find(hash, [&](std::uint32_t index) {
+    if (names_tcb(index)) return e.tcbs[index].tuple == tuple;
     return (index & kTimeWaitBit) != 0 ? e.time_wait[index & ~kTimeWaitBit].tuple == tuple
-                                       : e.tcbs[index].tuple == tuple;
+                                       : e.syn_cache[index & ~kHalfOpenBit].tuple == tuple;
   });
 }
 

@@ -9,8 +9,11 @@
 #include "net/egress.h"
 #include "net/interface.h"
 #include "net/token_bucket.h"
+#include "tcp/flood_watch.h"
 #include "tcp/receive_buffer.h"
 #include "tcp/send_queue.h"
+#include "tcp/syn_cache.h"
+#include "tcp/syn_cookie.h"
 #include "tcp/tcb.h"
 #include "tcp/tcb_list.h"
 #include "tcp/time_wait.h"
@@ -30,6 +33,8 @@ struct Listener {
   bool open = false;
   std::uint32_t backlog = 0;    // half-open connections at most
   std::uint32_t half_open = 0;  // SYN-RECEIVED connections now
+  Instant last_overflow{Duration::min() /
+                        2};  // a SYN found no room; long ago, and safe to subtract
   std::uint32_t generation = 0;
 };
 
@@ -37,8 +42,12 @@ struct Listener {
 inline constexpr std::uint32_t kStrayRepliesPerSecond = 10'000;
 inline constexpr std::uint32_t kStrayReplyBurst = 1'000;
 
-/// The connection table names TCBs and TIME-WAIT records; this bit tells them apart.
-inline constexpr std::uint32_t kTimeWaitBit = 0x80000000;
+/// The connection table names TCBs, TIME-WAIT records and half-open ones; these bits tell them
+/// apart.
+inline constexpr std::uint32_t kTimeWaitBit = 0x80000000, kHalfOpenBit = 0x40000000;
+constexpr bool names_tcb(std::uint32_t entry) {
+  return (entry & (kTimeWaitBit | kHalfOpenBit)) == 0;
+}
 
 /// A received segment on its way through the steps. The frame is the caller's again afterwards
 /// unless a queue has taken it (frame_kept).
@@ -52,7 +61,7 @@ struct Arrival {
 /// One key for each purpose, so that nothing learnt about one helps with another.
 struct Keys {
   explicit Keys(const std::array<std::uint64_t, 2>& secret);
-  SipKey table, sequence, timestamps, ports, neighbours;
+  SipKey table, sequence, timestamps, ports, neighbours, cookies, limits;
 };
 
 /// All that one stack's TCP owns. The steps of the protocol are free functions over an Engine and a
@@ -86,6 +95,9 @@ struct Engine {
   flow::SourcePorts source_ports;
   timer::TimerWheel wheel;
   TimeWaitTable time_wait;
+  SynCache syn_cache;
+  SynCookies syn_cookies;
+  FloodWatch flood_watch;
   SendChunkPool send_chunks;
   ReceiveBuffers receive_buffers;
   ReadyList ready;    // connections with events to deliver
@@ -121,13 +133,19 @@ struct Engine {
 void set_state(Engine& e, Tcb& c, TcpState to);
 
 /// A fresh TCB for a four-tuple, in the table, in state CLOSED, everything else zero; nullptr when
-/// there is none left or the table refuses.
-Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, ConnectionHandler& handler);
+/// there is none left or the table refuses. `hash` is table_hash(tuple).
+Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
+                ConnectionHandler& handler);
+
+/// The same, not in the table yet.
+Tcb* take_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
+              ConnectionHandler& handler);
 
 /// Frees a TCB and all that it owns. Only after its on_closed, or if nobody has heard of it.
 void destroy_tcb(Engine& e, Tcb& c);
 
-/// Looks a four-tuple up: a TCB index, a TIME-WAIT index with kTimeWaitBit, or kNoIndex.
+/// Looks a four-tuple up: a TCB index, a TIME-WAIT index with kTimeWaitBit, a half-open one with
+/// kHalfOpenBit, or kNoIndex.
 std::uint32_t find(const Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple);
 
 }  // namespace tern::tcp

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "tcp/isn.h"
+#include "tcp/half_open.h"
 #include "tcp/reset.h"
 #include "tcp/window.h"
 
@@ -16,48 +16,32 @@ constexpr std::uint16_t kDefaultMss = 536;  // MUST-15
 constexpr std::uint16_t kMinMss = 48;       // a smaller one would make us send headers only
 constexpr std::uint16_t kTimestampBytes = 12;
 
-// RFC 6191 2, RFC 1122 4.2.2.13: the ISN clock may not have caught up with a fast old incarnation.
-void begin_beyond(Tcb& c, SeqNum old_end) {
-  constexpr std::uint32_t kGap =
-      1u << 17;  // what an unscaled window could still have in the network, twice
-  if (c.iss.after(old_end + kGap)) return;
-  c.iss = old_end + kGap;
-  c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
-}
-
-void accept_syn(Engine& e, std::uint32_t listener, const flow::FourTuple4& tuple,
-                const wire::TcpSegment& s, std::optional<SeqNum> old_end) {
-  Listener& l = e.listeners[listener];
-  if (l.half_open >= l.backlog) {
-    ++e.counters.drop_tcp_half_open_full;
-    return;
-  }
-  Tcb* c = e.draining ? nullptr : create_tcb(e, tuple, *l.handler);
-  if (c == nullptr) {
-    ++e.counters.drop_tcp_no_connection;
-    return;
-  }
-  ++e.counters.passive_opens;
-  ++l.half_open;
-  if (old_end) begin_beyond(*c, *old_end);
-  c->listener = listener;
-  c->irs = s.seq;
-  c->rcv_nxt = c->rcv_adv = c->last_ack_sent = s.seq + 1;
-  c->snd_wnd = c->max_snd_wnd = s.window;  // a SYN's window is not scaled
-  c->snd_wl1 = s.seq;
-  negotiate_options(e, *c, s.options);
-  c->set(flag::kPassive | flag::kSynPending | flag::kSynUnacked);
-  set_state(e, *c, TcpState::kSynReceived);
-  e.schedule_output(*c);
-}
-
 // RFC 1122 4.2.2.13 (a) and RFC 6191: the new incarnation's numbers cannot meet the old one's.
-bool is_new_incarnation(const TimeWaitRecord& r, const wire::TcpSegment& s) {
+bool is_new_incarnation(const Engine& e, const TimeWaitRecord& r, const wire::TcpSegment& s) {
   if ((s.flags & (kSyn | kAck | kRst | kFin)) != kSyn) return false;
   if ((r.flags & TimeWaitRecord::kTimestamps) != 0 && s.options.has_timestamp)
     return static_cast<std::int32_t>(s.options.ts_value - r.ts_recent) > 0 ||
            (s.options.ts_value == r.ts_recent && s.seq.after(r.rcv_nxt));
+  // Timestamps where there were none: PAWS will know the old segments by their having none.
+  if ((r.flags & TimeWaitRecord::kTimestamps) == 0 && s.options.has_timestamp &&
+      e.config.timestamps)
+    return true;
   return s.seq.after(r.rcv_nxt);
+}
+
+// The new connection takes the record's place; not if it could not be remembered, since a cookie's
+// number may lie among the old one's.
+bool take_over(Engine& e, std::uint32_t record, std::uint32_t hash, const flow::FourTuple4& tuple,
+               const wire::TcpSegment& s) {
+  const std::uint32_t listener =
+      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
+  if (listener == kNoIndex || !has_room(e, e.listeners[listener])) return false;
+  ++e.counters.time_wait_reused;
+  const SeqNum old_end = e.time_wait[record].snd_nxt;
+  e.table.erase(hash, record | kTimeWaitBit);
+  e.time_wait.remove(record);
+  receive_syn(e, listener, hash, tuple, s, old_end);
+  return true;
 }
 
 }  // namespace
@@ -78,8 +62,8 @@ void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
   }
 }
 
-void receive_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegment& s,
-                         std::optional<SeqNum> old_end) {
+void receive_unconnected(Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple, Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
   const std::uint32_t listener =
       e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
   if (listener == kNoIndex) {
@@ -91,25 +75,19 @@ void receive_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::T
     return;
   }
   if (s.has(kAck)) {  // second, check for an ACK
-    send_reset_for(e, s);
+    if (!receive_cookie(e, listener, hash, tuple, a)) send_reset_for(e, s);
     return;
   }
-  if (s.has(kSyn)) return accept_syn(e, listener, tuple, s, old_end);  // third, check for a SYN
-  ++e.counters.drop_tcp_stray;                                         // fourth, anything else
+  if (s.has(kSyn))  // third, check for a SYN
+    return receive_syn(e, listener, hash, tuple, s, std::nullopt);
+  ++e.counters.drop_tcp_stray;  // fourth, anything else
 }
 
 void receive_in_time_wait(Engine& e, std::uint32_t record, std::uint32_t hash,
                           const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
   TimeWaitRecord& r = e.time_wait[record];
   if (s.has(kRst)) return;  // RFC 1337: a RST does not end TIME-WAIT early
-  if (is_new_incarnation(r, s) &&
-      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port) != kNoIndex) {
-    ++e.counters.time_wait_reused;
-    const SeqNum old_end = r.snd_nxt;
-    e.table.erase(hash, record | kTimeWaitBit);
-    e.time_wait.remove(record);
-    return receive_unconnected(e, tuple, s, old_end);
-  }
+  if (is_new_incarnation(e, r, s) && take_over(e, record, hash, tuple, s)) return;
   if (s.length() == 0) return;  // two ends in TIME-WAIT would answer each other's ACKs for ever
   // The peer repeats its FIN, or text before it, since our ACK was lost: it needs as long again.
   if (!s.has(kSyn) && s.seq.before(r.rcv_nxt)) e.time_wait.restart(record, e.now);

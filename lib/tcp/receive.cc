@@ -76,10 +76,7 @@ bool check_rst(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 // Fourth, check the SYN bit. (The third step, security, has no counterpart in today's Internet.)
 bool check_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (!s.has(kSyn)) return true;
-  if (c.state == TcpState::kSynReceived && c.has(flag::kPassive))
-    finish(e, c, CloseReason::kReset);  // back to LISTEN
-  else
-    send_limited_ack(e, c);  // RFC 5961 4.2
+  send_limited_ack(e, c);  // RFC 5961 4.2
   return false;
 }
 

@@ -13,11 +13,12 @@ using namespace wire::tcp_flag;
 
 constexpr std::size_t kTcpOffset = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;
 
-// A segment without a template: whole headers, found by route.
-void send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
+}  // namespace
+
+bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
                const wire::TcpOptions& options) {
   Frame frame;
-  if (!e.egress.allocate(frame)) return;
+  if (!e.egress.allocate(frame)) return false;
   header.source_port = tuple.local_port;
   header.destination_port = tuple.remote_port;
   std::byte* tcp = frame.data + kTcpOffset;
@@ -32,9 +33,8 @@ void send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
   finish_frame(e, frame, tuple.local_address, tuple.remote_address, header.header_bytes);
   ++e.counters.segs_out;
   e.net.send_ip(frame, tuple.remote_address, e.now);
+  return true;
 }
-
-}  // namespace
 
 void send_reset_for(Engine& e, const wire::TcpSegment& s) {
   if (s.has(kRst) || !e.stray_replies.take(e.now)) {

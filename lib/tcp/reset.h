@@ -7,6 +7,11 @@ namespace tern::tcp {
 
 // Segments that are answers to segments and need no TCB.
 
+/// A segment without a template or text: whole headers, found by route. Ports and header length are
+/// filled in. False: no frame.
+bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
+               const wire::TcpOptions& options);
+
 /// The RST that answers a segment which belongs to nothing (RFC 9293 3.10.7.1); none if that is a
 /// RST itself. Limited per second: a flood of strays is not reflected.
 void send_reset_for(Engine& e, const wire::TcpSegment& s);

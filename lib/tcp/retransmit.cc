@@ -17,15 +17,10 @@ bool in_handshake(const Tcb& c) {
 // R2 (MUST-20). An active SYN's is a time, kept by TimerKind::kState.
 bool has_given_up(const Engine& e, const Tcb& c) {
   if (c.state == TcpState::kSynSent) return false;
-  if (c.state == TcpState::kSynReceived && c.has(flag::kPassive))
-    return c.retransmits > e.config.max_syn_ack_retransmits;
   return c.retransmits > e.config.max_retransmits;
 }
 
-void give_up(Engine& e, Tcb& c) {
-  if (c.state == TcpState::kSynReceived) ++e.counters.half_open_expired;
-  finish(e, c, CloseReason::kTimedOut);
-}
+void give_up(Engine& e, Tcb& c) { finish(e, c, CloseReason::kTimedOut); }
 
 // RFC 6582 3.2 step 4: no duplicate ACK of what was sent so far shall start fast retransmit again.
 void note_recovery_point(Tcb& c) {

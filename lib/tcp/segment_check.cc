@@ -6,6 +6,7 @@ namespace {
 
 constexpr Duration kTimestampLifetime = std::chrono::hours(24 * 24);  // RFC 7323 5.5
 constexpr Duration kLimitedAckInterval = std::chrono::milliseconds(500);
+constexpr Duration kLimitedAckJitter = std::chrono::milliseconds(250);
 
 bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
@@ -56,12 +57,20 @@ void trim_to_window(const Tcb& c, wire::TcpSegment& s) {
   }
 }
 
+Duration limited_ack_interval(const Engine& e, const flow::FourTuple4& tuple) {
+  SipHasher<2, 4> hasher(e.keys.limits);
+  hasher.add(std::uint64_t{tuple.remote_address} << 32 | std::uint64_t{tuple.local_port} << 16 |
+             tuple.remote_port);
+  hasher.add(static_cast<std::uint64_t>(e.now.time_since_epoch().count()));
+  return kLimitedAckInterval + kLimitedAckJitter * (hasher.finish() >> 48) / (1 << 16);
+}
+
 void send_limited_ack(Engine& e, Tcb& c) {
-  if (e.now - c.last_challenge < kLimitedAckInterval) {
+  if (e.now < c.next_challenge) {
     ++e.counters.challenge_acks_suppressed;
     return;
   }
-  c.last_challenge = e.now;
+  c.next_challenge = e.now + limited_ack_interval(e, c.tuple);
   ++e.counters.challenge_acks;
   c.set(flag::kAckNow);
   e.schedule_output(c);

@@ -22,8 +22,13 @@ void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s);
 /// Cuts the segment down to [rcv_nxt, right edge): text on both sides, SYN in front, FIN behind.
 void trim_to_window(const Tcb& c, wire::TcpSegment& s);
 
-/// A limited ACK in answer to what an attacker may have sent (RFC 5961 7; one in 500 ms for each
-/// connection): challenge ACKs, and ACKs of unacceptable segments without text.
+/// How long a connection waits after a limited ACK: 500 ms and up to half as long again, which
+/// nobody without the key can tell. The limit is each connection's own: one for all could be
+/// measured from another (CVE-2016-5696).
+Duration limited_ack_interval(const Engine& e, const flow::FourTuple4& tuple);
+
+/// A limited ACK in answer to what an attacker may have sent (RFC 5961 7): challenge ACKs, and ACKs
+/// of unacceptable segments without text.
 void send_limited_ack(Engine& e, Tcb& c);
 
 }  // namespace tern::tcp

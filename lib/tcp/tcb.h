@@ -48,7 +48,6 @@ inline constexpr std::uint32_t kCork = 1u << 11;  // SendFlags::kMore on the las
 inline constexpr std::uint32_t kSynPending = 1u << 12;  // a SYN or SYN,ACK is to be sent
 inline constexpr std::uint32_t kSynUnacked = 1u << 13;  // our SYN takes the number snd_una
 inline constexpr std::uint32_t kFinQueued = 1u << 14;   // a FIN follows the last queued byte
-inline constexpr std::uint32_t kPassive = 1u << 15;     // opened by a peer's SYN (MUST-11)
 inline constexpr std::uint32_t kAckDelayed = 1u << 16;  // owes an ACK, at its leisure
 inline constexpr std::uint32_t kAckNow = 1u << 17;      // owes an ACK in this poll
 inline constexpr std::uint32_t kRetransmitHead =
@@ -122,6 +121,7 @@ struct alignas(64) Tcb {
   bool timer_armed;
   std::uint8_t retransmits;     // time-outs since the last progress
   std::uint8_t persist_probes;  // unanswered probes
+  Tick last_received;           // an acceptable segment
 
   // Line 3 (by alignment): the header template.
   alignas(64) HeaderTemplate header;
@@ -138,23 +138,26 @@ struct alignas(64) Tcb {
   std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
   Instant rtt_start;
   Instant ts_recent_time;   // when ts_recent was taken (RFC 7323 5.5: invalid after 24 days)
-  Instant opened;           // when the SYN was first sent
-  Instant last_challenge;   // last limited ACK (RFC 5961, and out-of-window segments)
+  Instant next_challenge;   // no limited ACK before this (RFC 5961, and out-of-window segments)
   Instant last_sent;        // last data sent, for the idle restart (RFC 5681 4.1)
   std::uint32_t ts_offset;  // of our timestamps
   std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
   std::uint32_t generation;
-  std::uint32_t listener;  // kNoIndex for an active open
   IndexLinks ready_links, output_links, starved_links;
   Reassembly reassembly;
   std::uint64_t bytes_received, bytes_acked;
   std::uint32_t segments_retransmitted;
+  std::uint32_t refused_at;                 // rcv_nxt + snd_una when an ACK was last refused
+  Tick user_timeout;                        // RFC 5482's local value, in ticks; 0 = none
+  Tick keepalive_idle, keepalive_interval;  // ticks; keepalive_idle 0 = off
   std::uint16_t rcv_mss;   // largest segment the peer has sent: how much is "two full segments"
   std::uint16_t peer_mss;  // as announced, or 536 (MUST-15)
   CloseReason close_reason;
   bool partial_ack_seen;  // in this recovery (RFC 6582 3.2 step 3)
   bool syn_retransmitted;
-  bool timed_out;  // and no round trip has been sampled since
+  bool timed_out;             // and no round trip has been sampled since
+  std::uint8_t refused_acks;  // answered since the connection last moved on
+  std::uint8_t keepalive_count, keepalive_probes;
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }

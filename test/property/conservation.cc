@@ -26,7 +26,8 @@ void expect_conserved(const Stack& stack, const io::ModelPort& port) {
   EXPECT_EQ(port.outstanding(), u.spare_frames + u.staged_frames + u.waiting_frames +
                                     u.held_frames + u.returning_frames);
   EXPECT_EQ(u.table_entries, sockets_in_table(stack));
-  EXPECT_LE(u.table_entries, u.connections + u.time_wait);
+  EXPECT_LE(u.table_entries, u.connections + u.time_wait + u.half_open);
+  EXPECT_LE(u.half_open, config.syn_cache_entries);
   EXPECT_LE(u.connections, config.max_connections);
   EXPECT_LE(u.time_wait, config.max_time_wait);
   EXPECT_LE(u.timers, u.connections);
@@ -40,6 +41,7 @@ void expect_conserved(const Stack& stack, const io::ModelPort& port) {
 void expect_nothing_left(const Stack& stack, const io::ModelPort& port) {
   const StackUsage u = stack.usage();
   EXPECT_EQ(u.connections, 0u);
+  EXPECT_EQ(u.half_open, 0u);
   EXPECT_EQ(u.table_entries, u.time_wait);
   EXPECT_EQ(u.timers, 0u);
   EXPECT_EQ(u.held_frames + u.waiting_frames + u.staged_frames, 0u);

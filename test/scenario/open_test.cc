@@ -291,7 +291,9 @@ TEST(Open, HalfOpenConnectionExpires) {
 }
 
 TEST(Open, BacklogIsFull) {
-  Listening t({}, 2);
+  Given given;
+  given.stack.tcp.syn_cookies = SynCookieMode::kOff;
+  Listening t(given, 2);
   for (const std::uint16_t port : Ports{1, 2, 3}) t.in(from_port(port, t.given.peer_syn));
   EXPECT_EQ(t.take().size(), 2u);
   EXPECT_EQ(t.state(3), kClosed);

@@ -68,6 +68,7 @@ void Script::expect_nothing_left() {
   const StackUsage usage = stack_->usage();
   EXPECT_EQ(usage.connections, 0u);
   EXPECT_EQ(usage.time_wait, 0u);
+  EXPECT_EQ(usage.half_open, 0u);
   EXPECT_EQ(usage.table_entries, 0u);
   EXPECT_EQ(usage.timers, 0u);
   EXPECT_EQ(usage.held_frames, 0u);

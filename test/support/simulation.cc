@@ -72,6 +72,7 @@ Host::Host(const HostConfig& config, const Decorate& decorate)
 void Host::expect_quiescent() {
   const StackUsage usage = stack_->usage();
   EXPECT_EQ(usage.connections, 0u) << name_;
+  EXPECT_EQ(usage.half_open, 0u) << name_;
   EXPECT_EQ(usage.table_entries, usage.time_wait) << name_;
   EXPECT_EQ(usage.timers, 0u) << name_;
   EXPECT_EQ(usage.held_frames, 0u) << name_;

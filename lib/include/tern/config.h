@@ -13,6 +13,14 @@ namespace tern {
 
 using namespace std::chrono_literals;
 
+/// When a SYN is answered with a SYN cookie (RFC 4987 3.6), which keeps nothing here but cannot
+/// carry every option.
+enum class SynCookieMode : std::uint8_t {
+  kAuto,    ///< when the SYN cache or the listener's backlog is full
+  kAlways,  ///< to every SYN
+  kOff,     ///< SYNs beyond the backlog are dropped
+};
+
 enum class CongestionAlgorithm : std::uint8_t { kNewReno };
 
 /// What TCP does, for every connection of a stack. Durations are exact to TimerWheel's tick, 100
@@ -23,10 +31,17 @@ struct TcpConfig {
   Duration min_rto = 200ms;   ///< RFC 6298 says 1 s; 200 ms as Linux and FreeBSD do
   Duration max_rto = 60s;     ///< RFC 6298 2.5: at least 60 s
   unsigned max_retransmits =
-      15;  ///< R2: unanswered retransmissions of one segment before giving up
-  Duration connect_timeout = 180s;  ///< R2 of an active open's SYN (RFC 9293 MUST-23: >= 3 min)
+      15;                    ///< R2: unanswered retransmissions of one segment before giving up
+  Duration user_timeout{0};  ///< RFC 5482's local value: unacknowledged for so long, data ends the
+                             ///< connection; 0 = R2 alone decides. Per connection: set_user_timeout
+  Duration keepalive_idle{0};  ///< silence before a keepalive probe; 0 = none are sent (MUST-25).
+                               ///< Per connection: set_keepalive
+  Duration keepalive_interval = 75s;  ///< between unanswered probes
+  unsigned keepalive_count = 9;       ///< unanswered probes before giving up
+  Duration connect_timeout = 180s;    ///< R2 of an active open's SYN (RFC 9293 MUST-23: >= 3 min)
   unsigned max_syn_ack_retransmits =
       5;  ///< then a half-open connection expires (63 s at 1 s initial RTO)
+  SynCookieMode syn_cookies = SynCookieMode::kAuto;
   unsigned max_persist_probes = 15;  ///< unanswered zero-window probes before giving up
   Duration fin_wait_2_timeout =
       60s;  ///< the peer's silence in FIN-WAIT-2 after Connection::close()
@@ -52,7 +67,8 @@ struct StackConfig {
   std::optional<Ipv4Address> gateway;    ///< must be on-link
   std::uint32_t max_connections = 4096;  ///< TCBs; connections in any state but TIME-WAIT
   std::uint32_t max_time_wait = 0;  ///< TIME-WAIT records; 0 = 4 x max_connections, at least 16,384
-  std::uint32_t max_half_open = 1024;  ///< SYN-RECEIVED connections per listener
+  std::uint32_t syn_cache_entries = 16384;  ///< SYN-RECEIVED connections of all listeners; <= 96 B
+  std::uint32_t max_half_open = 16384;      ///< SYN-RECEIVED connections per listener
   std::uint32_t max_listeners = 64;
   std::uint32_t max_neighbours = 1024;
   std::uint64_t send_memory =

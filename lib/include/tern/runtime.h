@@ -58,7 +58,8 @@ struct RuntimeConfig {
   /// Must be short.
   std::function<void(Stack&, Instant)> between_polls = {};
   bool handle_signals = true;  ///< SIGINT and SIGTERM stop run()
-  /// Takes log lines; may be called from DPDK's threads. Empty: nobody wants them.
+  /// Takes log lines, among them one when a SYN flood begins and one when it is over; may be called
+  /// from DPDK's threads. Empty: nobody wants them.
   std::function<void(LogLevel, std::string_view)> log = {};
 };
 

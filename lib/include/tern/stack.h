@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,8 +39,9 @@ struct ListenerId {
 /// What a stack holds right now: for leak checks, drains and socket lists.
 struct StackUsage {
   std::uint32_t connections = 0;       ///< TCBs in use
+  std::uint32_t half_open = 0;         ///< records in the SYN cache: SYN-RECEIVED by passive open
   std::uint32_t time_wait = 0;         ///< TIME-WAIT records
-  std::uint32_t table_entries = 0;     ///< always connections that are in the table + time_wait
+  std::uint32_t table_entries = 0;     ///< connections in the table + time_wait + half_open
   std::uint32_t timers = 0;            ///< connections armed in the wheel
   std::uint32_t held_frames = 0;       ///< received frames in receive queues or on loan
   std::uint32_t waiting_frames = 0;    ///< frames waiting for a neighbour's address
@@ -51,6 +53,17 @@ struct StackUsage {
 
   /// The sum, of several workers.
   StackUsage& operator+=(const StackUsage& other);
+};
+
+/// A SYN flood, as an operator wants to hear of it: once when it begins and once when it is over.
+struct SynFlood {
+  bool active = false;
+  Instant since{};                  ///< when it began, or the last one ended
+  std::uint32_t half_open = 0;      ///< SYN-RECEIVED connections now
+  std::uint32_t cache_entries = 0;  ///< room for them
+  std::uint64_t cookies_sent = 0;   ///< since the stack began, as are these
+  std::uint64_t cookies_accepted = 0;
+  std::uint64_t cookies_rejected = 0;
 };
 
 /// A complete TCP endpoint for one interface on one core. No locks, no globals, no clock: whoever
@@ -88,6 +101,10 @@ class Stack {
   const Counters& counters() const;
   const StackConfig& config() const;
   StackUsage usage() const;
+
+  SynFlood syn_flood() const;
+  /// Calls `observer` from poll() when a SYN flood begins and when none has been seen for 10 s.
+  void on_syn_flood(std::function<void(const SynFlood&)> observer);
 
   /// Appends a snapshot of up to `limit` sockets (listeners, connections, TIME-WAIT) from position
   /// `cursor` on, and returns the position to go on from, or 0 at the end.
