@@ -84,6 +84,7 @@ class Rig:
         self.log = pathlib.Path(directory) / "server.log"
         self.process = None
         self.quiet = False
+        self.workers = 1  # stacks of the server, each on a core and a queue of its own
         self.notes = []  # what the report should mention: rates, counts
 
     # --- the server ---
@@ -113,10 +114,11 @@ class Rig:
         return "listening at port" in self.output()
 
     def _eal_arguments(self):
+        cores = ["-l", f"0-{self.workers - 1}"] if self.workers > 1 else []
         if self.device != "af_packet":
-            return []  # the server's own default: net_tap
-        vdev = f"net_af_packet0,iface={SERVER_DEVICE},framecnt=4096,blocksz=65536,framesz=2048"
-        return [f"--vdev={vdev}", "--"]
+            return [*cores, "--"] if cores else []  # the server's own default: net_tap
+        vdev = f"net_af_packet0,iface={SERVER_DEVICE},qpairs={self.workers},framecnt=4096,blocksz=65536,framesz=2048"
+        return [*cores, f"--vdev={vdev}", "--"]
 
     def _make_veth(self):
         if pathlib.Path(f"/proc/sys/net/ipv6/conf/{HOST_DEVICE}").exists():
