@@ -118,15 +118,13 @@ void StackImpl::process_segment(Slot& slot, Frame& frame) {
 // A connection is made where its SYN arrives. Everything else may belong to another core's stack,
 // and is answered only when nobody knows it.
 void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
-  using namespace wire::tcp_flag;
-  const bool opens = (arrival.segment.flags & (kSyn | kAck | kRst)) == kSyn;
+  if (tcp::receive_opening(engine_, slot.hash, slot.tuple, arrival)) return;
   const Placement placement =
-      steering_ == nullptr || opens
-          ? Placement::kHere
-          : steering_->place(arrival.frame, flow_of(slot.tuple), engine_.now);
+      steering_ == nullptr ? Placement::kHere
+                           : steering_->place(arrival.frame, flow_of(slot.tuple), engine_.now);
   switch (placement) {
     case Placement::kHere:
-      tcp::receive_unconnected(engine_, slot.hash, slot.tuple, arrival);
+      tcp::refuse_unconnected(engine_, slot.tuple, arrival.segment);
       break;
     case Placement::kTaken:
       arrival.frame_kept = true;

@@ -62,25 +62,24 @@ void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
   }
 }
 
-void receive_unconnected(Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple, Arrival& a) {
+bool receive_opening(Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
   const std::uint32_t listener =
       e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
-  if (listener == kNoIndex) {
-    send_reset_for(e, s);
-    return;
-  }
-  if (s.has(kRst)) {  // first, check for a RST
+  if (listener == kNoIndex || s.has(kRst)) return false;                // first, check for a RST
+  if (s.has(kAck)) return receive_cookie(e, listener, hash, tuple, a);  // second, for an ACK
+  if (!s.has(kSyn)) return false;                                       // fourth, anything else
+  receive_syn(e, listener, hash, tuple, s, std::nullopt);               // third, check for a SYN
+  return true;
+}
+
+void refuse_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
+  const bool listening =
+      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port) != kNoIndex;
+  if (listening && (s.has(kRst) || !s.has(kAck)))
     ++e.counters.drop_tcp_stray;
-    return;
-  }
-  if (s.has(kAck)) {  // second, check for an ACK
-    if (!receive_cookie(e, listener, hash, tuple, a)) send_reset_for(e, s);
-    return;
-  }
-  if (s.has(kSyn))  // third, check for a SYN
-    return receive_syn(e, listener, hash, tuple, s, std::nullopt);
-  ++e.counters.drop_tcp_stray;  // fourth, anything else
+  else
+    send_reset_for(e, s);
 }
 
 void receive_in_time_wait(Engine& e, std::uint32_t record, std::uint32_t hash,
