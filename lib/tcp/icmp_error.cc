@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/icmp_error.h"
+
+#include <algorithm>
+
+#include "tcp/close.h"
+#include "tcp/segment_builder.h"
+
+namespace tern::tcp {
+namespace {
+
+using Kind = net::IcmpError::Kind;
+
+constexpr std::uint16_t kHeaderBytes = 40;  // IPv4 and TCP, without options
+
+// What is tried when full segments vanish: what fits nearly everywhere, and what fits everywhere
+// (Linux's tcp_base_mss; RFC 9293's default MSS).
+constexpr std::uint16_t kCautiousMtu = 1024 + kHeaderBytes;
+constexpr std::uint16_t kSafeMtu = 576;
+// Time-outs of the same data after which to try them. The first could be anything.
+constexpr std::uint8_t kCautiousAfter = 3, kSafeAfter = 5;
+
+bool is_opening(const Tcb& c) {
+  return c.state == TcpState::kSynSent || c.state == TcpState::kSynReceived;
+}
+
+std::uint16_t option_bytes(const Tcb& c) { return c.has(flag::kTimestamps) ? kTimestampBytes : 0; }
+
+// True if that made the segments smaller.
+bool shrink_segments(Engine& e, Tcb& c, std::uint16_t mtu) {
+  mtu = std::max(mtu, net::PathMtuCache::kFloor);
+  const auto mss = static_cast<std::uint16_t>(mtu - kHeaderBytes - option_bytes(c));
+  if (is_opening(c) || mss >= c.snd_mss) return false;
+  c.snd_mss = mss;
+  c.congestion.set_mss(mss);
+  e.path_mtu.learn(c.tuple.remote_address, mtu, e.now);
+  return true;
+}
+
+void take_too_big(Engine& e, Tcb& c, std::uint16_t mtu) {
+  if (!shrink_segments(e, c, mtu)) return;
+  ++e.counters.path_mtu_reductions;
+  c.clear(flag::kTiming);  // the answer would be to a segment that was sent twice (Karn)
+  c.snd_nxt = c.snd_una;
+  e.schedule_output(c);
+}
+
+}  // namespace
+
+void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
+  const SeqNum seq(error.seq);
+  if (seq.before(c.snd_una) || !seq.before(c.snd_max)) {
+    ++e.counters.drop_icmp_unbelieved;
+    return;
+  }
+  ++e.counters.icmp_errors_in;
+  if (error.kind == Kind::kTooBig) return take_too_big(e, c, error.mtu);
+  c.unreachable_seen = true;
+  const bool ends = error.kind == Kind::kHard || e.config.abort_connect_on_soft_error;
+  if (ends && c.state == TcpState::kSynSent) finish(e, c, CloseReason::kUnreachable);
+}
+
+void suspect_black_hole(Engine& e, Tcb& c) {
+  if (!e.config.black_hole_detection || is_opening(c)) return;
+  if (std::min(c.snd_max - c.snd_una, c.send_queue.size()) < c.snd_mss) return;  // a short one
+  const bool shrunk = (c.retransmits == kCautiousAfter && shrink_segments(e, c, kCautiousMtu)) ||
+                      (c.retransmits == kSafeAfter && shrink_segments(e, c, kSafeMtu));
+  if (shrunk) ++e.counters.path_mtu_black_holes;
+}
+
+std::uint16_t path_mss(const Engine& e, std::uint32_t destination) {
+  const auto interface_mtu = static_cast<std::uint16_t>(e.mss + kHeaderBytes);
+  return static_cast<std::uint16_t>(e.path_mtu.mtu(destination, interface_mtu, e.now) -
+                                    kHeaderBytes);
+}
+
+}  // namespace tern::tcp
