@@ -43,9 +43,10 @@ std::string describe(CloseReason reason, bool established, const Options& option
     case CloseReason::kRefused:
       return server + " refused the connection: no server listens there";
     case CloseReason::kUnreachable:
-      return fmt::format(
-          "{} is unreachable: nobody answers ARP for {}; see --ip, --gateway", server,
-          options.runtime.stack.address.contains(options.server) ? "it" : "the gateway");
+      return fmt::format("{} is unreachable: {}; see --ip, --gateway", server,
+                         options.runtime.stack.address.contains(options.server)
+                             ? "nobody answers ARP for it"
+                             : "the gateway does not answer ARP, or knows no way");
     case CloseReason::kReset:
       return server + " reset the connection";
     case CloseReason::kTimedOut:

@@ -47,6 +47,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   Options options;
   options.runtime.tap_name = "tern-client";
   options.runtime.stack.max_connections = 16;
+  options.runtime.stack.tcp.abort_connect_on_soft_error = true;  // a person waits
   std::string server, time_wait = "auto";
   double connect_timeout_s = 180;
   app::CommandLine line(

@@ -58,8 +58,8 @@ std::optional<IcmpError> parse_icmp_error(const wire::ParsedFrame& frame) {
                   .destination_port = load_be16(tcp + 2),
                   .seq = load_be32(tcp + 4)};
   if (*kind == Kind::kTooBig)
-    error.mtu = header->next_hop_mtu() != 0 ? header->next_hop_mtu()
-                                            : plateau_below(load_be16(ip + 2));
+    error.mtu =
+        header->next_hop_mtu() != 0 ? header->next_hop_mtu() : plateau_below(load_be16(ip + 2));
   return error;
 }
 

@@ -64,7 +64,7 @@ class Interface {
   /// Another stack of this address has received such a frame.
   void hear(const NeighbourNews& news, Instant now) { arp_.hear(news, now); }
 
-  /// A frame of kind kIcmp4. It stays the caller's.
+  /// A frame of kind kIcmp4 that is no error message. It stays the caller's.
   void receive_icmp(const wire::ParsedFrame& frame, Instant now) { echo_.receive(frame, now); }
 
   /// Makes the address known: two ARP announcements, 2 s apart (RFC 5227 2.3). Does nothing while

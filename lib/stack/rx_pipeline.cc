@@ -2,6 +2,7 @@
 #include "stack/stack_impl.h"
 #include "tcp/half_open.h"
 #include "tcp/header_prediction.h"
+#include "tcp/icmp_error.h"
 #include "tcp/listen.h"
 #include "tcp/receive.h"
 
@@ -76,7 +77,7 @@ void StackImpl::process_burst(std::size_t count, Instant now) {
         receive_arp(slot.parsed, now);
         break;
       case wire::FrameKind::kIcmp4:
-        interface_.receive_icmp(slot.parsed, now);
+        if (!receive_icmp(slot.parsed, frames_[i], now)) continue;
         break;
       case wire::FrameKind::kDrop:
         count_drop(counters_, slot.parsed.drop);
@@ -137,6 +138,31 @@ void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
       ++counters_.drop_tcp_stray;
       break;
   }
+}
+
+// False: the frame went to another stack, since an error message need not arrive where its
+// connection lives.
+bool StackImpl::receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
+  const auto error = net::parse_icmp_error(frame);
+  if (!error) {
+    interface_.receive_icmp(frame, now);
+    return true;
+  }
+  const flow::FourTuple4 tuple{error->source, error->destination, error->source_port,
+                               error->destination_port};
+  const std::uint32_t index =
+      tcp::find(engine_, flow::table_hash(engine_.keys.table, tuple), tuple);
+  if (index != kNoIndex && (index & tcp::kTimeWaitBit) == 0) {
+    tcp::receive_icmp_error(engine_, engine_.tcbs[index], *error);
+    return true;
+  }
+  if (steering_ != nullptr && index == kNoIndex &&
+      steering_->place(buffer, flow_of(tuple), now) == Placement::kTaken) {
+    ++counters_.asked_around;
+    return false;
+  }
+  ++counters_.drop_icmp_unbelieved;
+  return true;
 }
 
 // Cold: only where a device does not steer.

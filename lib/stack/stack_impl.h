@@ -77,6 +77,7 @@ class StackImpl {
   void process_segment(Slot& slot, Frame& frame);
   void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
   void claim(const flow::FourTuple4& tuple);
+  bool receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
   void receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival);

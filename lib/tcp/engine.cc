@@ -33,7 +33,8 @@ enum Purpose : std::uint64_t {
   kPort,
   kNeighbour,
   kCookie,
-  kLimit
+  kLimit,
+  kPath
 };
 
 void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
@@ -62,6 +63,7 @@ Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
   neighbours = derive_key(master, kNeighbour);
   cookies = derive_key(master, kCookie);
   limits = derive_key(master, kLimit);
+  paths = derive_key(master, kPath);
 }
 
 Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys,
@@ -85,6 +87,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       listeners(stack.max_listeners),
       listener_table(stack.max_listeners),
       source_ports(keys.ports),
+      path_mtu(keys.paths.k0),
       wheel(stack.max_connections, static_cast<Tick>(tick)),
       time_wait(stack.max_time_wait, 2 * stack.tcp.msl),
       syn_cache(stack.syn_cache_entries),

@@ -8,6 +8,7 @@
 #include "flow/source_port.h"
 #include "net/egress.h"
 #include "net/interface.h"
+#include "net/path_mtu.h"
 #include "net/token_bucket.h"
 #include "tcp/flood_watch.h"
 #include "tcp/receive_buffer.h"
@@ -61,7 +62,7 @@ struct Arrival {
 /// One key for each purpose, so that nothing learnt about one helps with another.
 struct Keys {
   explicit Keys(const std::array<std::uint64_t, 2>& secret);
-  SipKey table, sequence, timestamps, ports, neighbours, cookies, limits;
+  SipKey table, sequence, timestamps, ports, neighbours, cookies, limits, paths;
 };
 
 /// All that one stack's TCP owns. The steps of the protocol are free functions over an Engine and a
@@ -93,6 +94,7 @@ struct Engine {
   IndexPool<Listener> listeners;
   flow::ListenerTable listener_table;
   flow::SourcePorts source_ports;
+  net::PathMtuCache path_mtu;
   timer::TimerWheel wheel;
   TimeWaitTable time_wait;
   SynCache syn_cache;

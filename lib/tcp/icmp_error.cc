@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "tcp/close.h"
-#include "tcp/segment_builder.h"
+#include "tcp/timestamp.h"
 
 namespace tern::tcp {
 namespace {
@@ -56,6 +56,7 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
   ++e.counters.icmp_errors_in;
   if (error.kind == Kind::kTooBig) return take_too_big(e, c, error.mtu);
   c.unreachable_seen = true;
+  c.unreachable_seq = seq;
   const bool ends = error.kind == Kind::kHard || e.config.abort_connect_on_soft_error;
   if (ends && c.state == TcpState::kSynSent) finish(e, c, CloseReason::kUnreachable);
 }

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "tcp/half_open.h"
+#include "tcp/icmp_error.h"
 #include "tcp/reset.h"
+#include "tcp/timestamp.h"
 #include "tcp/window.h"
 
 namespace tern::tcp {
@@ -14,7 +16,6 @@ using namespace wire::tcp_flag;
 
 constexpr std::uint16_t kDefaultMss = 536;  // MUST-15
 constexpr std::uint16_t kMinMss = 48;       // a smaller one would make us send headers only
-constexpr std::uint16_t kTimestampBytes = 12;
 
 // RFC 1122 4.2.2.13 (a) and RFC 6191: the new incarnation's numbers cannot meet the old one's.
 bool is_new_incarnation(const Engine& e, const TimeWaitRecord& r, const wire::TcpSegment& s) {
@@ -48,7 +49,7 @@ bool take_over(Engine& e, std::uint32_t record, std::uint32_t hash, const flow::
 
 void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
   c.peer_mss = options.has_mss ? std::max(options.mss, kMinMss) : kDefaultMss;
-  c.snd_mss = std::min(c.peer_mss, e.mss);
+  c.snd_mss = std::min(c.peer_mss, path_mss(e, c.tuple.remote_address));
   if (e.config.timestamps && options.has_timestamp) {
     c.set(flag::kTimestamps);
     c.snd_mss = static_cast<std::uint16_t>(c.snd_mss - kTimestampBytes);

@@ -2,6 +2,7 @@
 #include "tcp/retransmit.h"
 
 #include "tcp/close.h"
+#include "tcp/icmp_error.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
 
@@ -46,6 +47,7 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
   ++e.counters.rto_timeouts;
   if (c.retransmits < 0xff) ++c.retransmits;
   if (has_given_up(e, c)) return give_up(e, c);
+  suspect_black_hole(e, c);
   c.rtt.back_off(e.config);
   c.time_out_timestamp = timestamp_now(e, c);
   c.timed_out = true;

@@ -5,6 +5,9 @@
 
 namespace tern::tcp {
 
+/// What the option takes of each segment, with its padding (RFC 7323 appendix A).
+inline constexpr std::uint16_t kTimestampBytes = 12;
+
 /// RFC 7323 5.4: the timestamp clock, 1 ms, from an offset keyed by the four-tuple, so that it
 /// tells nobody the uptime or another connection's clock.
 inline std::uint32_t timestamp_at(Instant now, std::uint32_t offset) {

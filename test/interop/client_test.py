@@ -221,6 +221,10 @@ def refused(rig):
 def unreachable(rig):
     expect_failure(rig, "-i", "10.0.1.99", words=["10.0.1.99", "unreachable", "ARP"])
     expect_failure(rig, "-i", "10.0.2.2", "--gateway", "10.0.1.98", words=["unreachable", "gateway"])
+    interop.ip("route", "add", "unreachable", "192.0.2.0/24")  # this kernel says so by ICMP
+    begin = time.monotonic()
+    expect_failure(rig, "-i", "192.0.2.9", words=["unreachable", "gateway"])
+    assert time.monotonic() - begin < 10
 
 
 def timed_out(rig):

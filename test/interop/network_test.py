@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """What goes on below TCP: ARP, ICMP echo, a gateway; and who is answered with a RST."""
+import os
 import signal
 import socket
 import struct
@@ -141,6 +142,78 @@ def wrong_checksums_are_dropped(rig):
     rig.stop()
 
 
+# Runs on the far host: asks for what is sent back in upper case, and reports what came.
+FAR_CLIENT = """
+import hashlib, socket, sys, threading
+size = int(sys.argv[1])
+data = bytes(range(97, 123)) * (size // 26 + 1)
+data = data[:size]
+server = socket.create_connection(("{server}", {port}), 20)
+sender = threading.Thread(target=lambda: (server.sendall(data), server.shutdown(socket.SHUT_WR)))
+sender.start()
+digest, got = hashlib.sha256(), 0
+while part := server.recv(1 << 16):
+    digest.update(part)
+    got += len(part)
+    if got > size // 4:
+        print("quarter", flush=True)
+        sys.stdin.readline()
+        size = 1 << 62  # once
+sender.join()
+print(got, digest.hexdigest() == hashlib.sha256(data.upper()).hexdigest(), flush=True)
+"""
+
+
+class FarHost:
+    """A host behind this one, which is the router between it and the server: 10.0.3.2."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["unshare", "--net", "sleep", "600"], preexec_fn=interop.die_with_parent)
+        interop.wait_until(self._is_apart, "the far host's namespace")
+        interop.ip("link", "add", "far", "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
+        subprocess.run(["ethtool", "-K", "far", "tx", "off", "tso", "off", "gso", "off", "gro", "off"], check=True, capture_output=True)
+        interop.ip("address", "add", "10.0.3.1/24", "dev", "far")
+        interop.ip("link", "set", "far", "up")
+        for command in ("ip link set lo up", "ip address add 10.0.3.2/24 dev eth0", "ip link set eth0 up",
+                        "ip route add default via 10.0.3.1", "ethtool -K eth0 tx off tso off gso off gro off"):
+            self.run(command.split())
+        with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
+            file.write("1")
+
+    def _is_apart(self):
+        try:
+            return os.readlink(f"/proc/{self.holder.pid}/ns/net") != os.readlink("/proc/self/ns/net")
+        except OSError:
+            return False
+
+    def enter(self, command):
+        return ["nsenter", "-t", str(self.holder.pid), "--net", "--", *command]
+
+    def run(self, command):
+        subprocess.run(self.enter(command), check=True, capture_output=True)
+
+
+def path_mtu_drops_mid_flow(rig):
+    """The router's link to the client becomes narrow: it says so by ICMP, and the flow goes on in smaller segments."""
+    rig.start("--gateway", interop.HOST)
+    far = FarHost()
+    size = 4 << 20
+    client = subprocess.Popen(far.enter(["python3", "-c", FAR_CLIENT.format(server=interop.SERVER, port=interop.PORT),
+                                         str(size)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdout.readline() == "quarter\n"
+    far.run(["ip", "link", "set", "eth0", "mtu", "1200"])  # or the wire would drop what the client sends
+    interop.ip("link", "set", "far", "mtu", "1200")
+    client.stdin.write("\n")
+    client.stdin.flush()
+    answer = client.stdout.readline().split()
+    assert answer == [str(size), "True"], answer
+    assert client.wait(10) == 0
+    stats = rig.stop()
+    if rig.is_tern:
+        assert stats["path_mtu_reductions"] >= 1, stats
+
+
 if __name__ == "__main__":
     interop.main([ping, arp_answers, arp_asks_once, malformed_arp_is_ignored, gateway, closed_port, unknown_connection,
-                  restarted_server, wrong_checksums_are_dropped])
+                  restarted_server, wrong_checksums_are_dropped,
+                  path_mtu_drops_mid_flow])

@@ -53,10 +53,14 @@ struct TcpConfig {
   Duration delayed_ack = 40ms;                ///< RFC 9293 MUST-40: < 0.5 s
   std::uint32_t receive_buffer = 256 * 1024;  ///< bytes; the largest window offered
   std::uint32_t send_buffer =
-      256 * 1024;                 ///< bytes a connection may have queued and unacknowledged
-  bool nagle = true;              ///< per connection: Connection::set_nodelay
-  bool timestamps = true;         ///< RFC 7323; used when the peer agrees
-  bool window_scaling = true;     ///< RFC 7323; used when the peer agrees
+      256 * 1024;          ///< bytes a connection may have queued and unacknowledged
+  bool nagle = true;       ///< per connection: Connection::set_nodelay
+  bool timestamps = true;  ///< RFC 7323; used when the peer agrees
+  /// An ICMP "unreachable" that may be temporary ends an active open, as with Linux; RFC 9293
+  /// MUST-56 has it wait on.
+  bool abort_connect_on_soft_error = false;
+  bool black_hole_detection = true;  ///< smaller segments when full ones time out (RFC 4821)
+  bool window_scaling = true;        ///< RFC 7323; used when the peer agrees
   bool header_prediction = true;  ///< off: every segment takes the RFC's steps (tests compare both)
   CongestionAlgorithm congestion = CongestionAlgorithm::kNewReno;
 };

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ICMP errors (RFC 9293 3.9.2.2, RFC 5927), path MTU discovery (RFC 1191) and black holes (RFC
+// 4821).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "script.h"
+
+namespace tern::test {
+namespace {
+
+using enum TcpState;
+
+constexpr std::uint8_t kUnreachable = 3, kSourceQuench = 4, kRedirect = 5, kTimeExceeded = 11,
+                       kParameterProblem = 12;
+constexpr std::uint8_t kHost = 1, kPort = 3, kTooBig = 4;
+
+struct Message {
+  std::uint8_t type = kUnreachable, code = kHost;
+  std::uint16_t mtu = 0;
+  std::uint32_t seq = 0;        // quoted, relative: the stack's ISN is 0
+  std::size_t quoted = 28;      // bytes of the quoted packet
+  std::uint16_t length = 1500;  // of the quoted packet, as its header says
+  std::uint8_t protocol = 6;
+  std::uint16_t fragment = 0x4000;
+};
+
+// From a router on the way, about a segment that the stack is said to have sent.
+Datagram message(std::uint32_t isn, const Message& m) {
+  Segment sent;
+  sent.path = Path{}.reversed();
+  sent.seq = isn + m.seq;
+  sent.flags = ".";
+  Bytes quote = build(sent);
+  quote.erase(quote.begin(), quote.begin() + 14);
+  quote[2] = std::byte(m.length >> 8), quote[3] = std::byte(m.length);
+  quote[6] = std::byte(m.fragment >> 8), quote[7] = std::byte(m.fragment);
+  quote[9] = std::byte(m.protocol);
+  quote.resize(m.quoted);
+  Bytes icmp(8);
+  icmp[0] = std::byte(m.type), icmp[1] = std::byte(m.code);
+  icmp[6] = std::byte(m.mtu >> 8), icmp[7] = std::byte(m.mtu);
+  icmp.insert(icmp.end(), quote.begin(), quote.end());
+  const std::uint16_t sum = textbook_checksum(icmp);
+  icmp[2] = std::byte(sum >> 8), icmp[3] = std::byte(sum);
+  Datagram datagram;
+  datagram.path.source = Ipv4Address(10, 0, 0, 254);
+  datagram.payload = std::move(icmp);
+  return datagram;
+}
+
+void in(Script& t, const Message& m) {
+  ASSERT_TRUE(t.port().inject(message(t.isn(), m)));
+  t.poll();
+}
+
+void expect_sizes(Script& t, std::vector<std::size_t> sizes) {
+  std::vector<std::size_t> sent;
+  for (const Segment& s : t.take()) sent.push_back(s.payload.size());
+  EXPECT_EQ(sent, sizes);
+}
+
+TEST(IcmpError, HardOneEndsAnOpening) {
+  SynSent t;
+  t.take();
+  in(t, {.code = kPort});
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kUnreachable);
+  EXPECT_EQ(t.counters().icmp_errors_in, 1u);
+}
+
+// MUST-56, SHLD-25: it may be over soon; but if nothing better comes, it was the cause.
+TEST(IcmpError, SoftOneIsTheCauseIfNothingBetterComes) {
+  Given given;
+  given.stack.tcp.connect_timeout = 10s;
+  SynSent t(given);
+  in(t, {.code = kHost});
+  EXPECT_EQ(t.state(), kSynSent);
+  t.run_to(10s - 100us);
+  EXPECT_EQ(t.state(), kSynSent);
+  t.run_to(10s + 100us);
+  t.take();
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kUnreachable);
+}
+
+TEST(IcmpError, SoftOneEndsAnOpeningIfTheApplicationWants) {
+  Given given;
+  given.stack.tcp.abort_connect_on_soft_error = true;
+  SynSent t(given);
+  t.take();
+  in(t, {.code = kHost});
+  EXPECT_EQ(t.record().reason, CloseReason::kUnreachable);
+}
+
+TEST(IcmpError, IsForgottenWhenTheAnswerComes) {
+  Given given;
+  given.stack.tcp.max_retransmits = 1;
+  Established t(given);
+  t.write(100);
+  in(t, {.code = kHost, .seq = 1});
+  t.in(ack(1, 101));
+  t.write(100);
+  t.run_for(10s);
+  t.take();
+  EXPECT_EQ(t.record().reason, CloseReason::kTimedOut);
+}
+
+// MUST-56, RFC 5927 5.2: hard errors too are soft once the connection is synchronized; source
+// quench and redirects are ignored (MUST-55 as RFC 6633 has it).
+TEST(IcmpError, NoneEndsASynchronizedConnection) {
+  for (const std::uint8_t type :
+       {kUnreachable, kSourceQuench, kRedirect, kTimeExceeded, kParameterProblem})
+    for (std::uint8_t code = 0; code < 16; ++code) {
+      Established t;
+      t.write(100);
+      t.take();
+      in(t, {.type = type, .code = code, .mtu = 1500, .seq = 1});
+      EXPECT_EQ(t.state(), kEstablished) << int(type) << '/' << int(code);
+      t.silent();
+    }
+}
+
+TEST(IcmpError, IsBelievedOnlyAboutWhatIsInFlight) {
+  Established t;
+  t.write(100);
+  t.take();
+  std::uint64_t unbelieved = 0;
+  for (const std::uint32_t seq : {0u, 101u, 102u, 0x80000000u, 0xffffffffu}) {
+    in(t, {.code = kTooBig, .mtu = 600, .seq = seq});
+    EXPECT_EQ(t.counters().drop_icmp_unbelieved, ++unbelieved) << seq;
+  }
+  EXPECT_EQ(t.info().send_mss, 1460u);
+  in(t, {.code = kTooBig, .mtu = 600, .seq = 100});
+  EXPECT_EQ(t.info().send_mss, 560u);
+}
+
+TEST(IcmpError, QuotesTooLittleOrSomethingElse) {
+  Established t;
+  t.write(100);
+  t.take();
+  in(t, {.code = kTooBig, .mtu = 600, .seq = 1, .quoted = 27});
+  in(t, {.code = kTooBig, .mtu = 600, .seq = 1, .protocol = 17});
+  in(t, {.code = kTooBig, .mtu = 600, .seq = 1, .fragment = 1});
+  EXPECT_EQ(t.counters().drop_icmp, 3u);
+  EXPECT_EQ(t.info().send_mss, 1460u);
+}
+
+TEST(IcmpError, AboutNoConnectionOfOurs) {
+  Established t;
+  Datagram other = message(t.isn(), {.code = kTooBig, .mtu = 600, .seq = 1});
+  other.payload[8 + 20] = std::byte{1};  // the quoted source port
+  other.payload[2] = other.payload[3] = std::byte{0};
+  const std::uint16_t sum = textbook_checksum(other.payload);
+  other.payload[2] = std::byte(sum >> 8), other.payload[3] = std::byte(sum);
+  t.port().inject(other);
+  t.poll();
+  EXPECT_EQ(t.counters().drop_icmp_unbelieved, 1u);
+}
+
+// RFC 1191 6.5: at once, smaller, and without blame for congestion.
+TEST(PathMtu, SmallerSegmentsAreSentAgainAtOnce) {
+  Established t;
+  t.write(2 * 1460);
+  expect_sizes(t, {1460, 1460});
+  const std::uint32_t cwnd = t.info().cwnd_bytes;
+  in(t, {.code = kTooBig, .mtu = 1000, .seq = 1});
+  expect_sizes(t, {960, 960, 960, 40});
+  EXPECT_EQ(t.info().cwnd_bytes, cwnd);
+  EXPECT_EQ(t.counters().path_mtu_reductions, 1u);
+  // The router speaks of each of them; the second time there is nothing new in it.
+  in(t, {.code = kTooBig, .mtu = 1000, .seq = 1461});
+  t.silent();
+  t.in(ack(1, 2921));
+  EXPECT_EQ(t.info().send_queue_bytes, 0u);
+}
+
+TEST(PathMtu, TimestampsCountAsData) {
+  Given given;
+  given.peer_syn.ts = {7, 0};
+  Established t(given);
+  t.write(1448);
+  t.take();
+  in(t, {.code = kTooBig, .mtu = 1000, .seq = 1});
+  expect_sizes(t, {948, 500});
+}
+
+TEST(PathMtu, NoMessageRaisesIt) {
+  Established t;
+  t.write(100);
+  t.take();
+  in(t, {.code = kTooBig, .mtu = 1000, .seq = 1});
+  in(t, {.code = kTooBig, .mtu = 1400, .seq = 1});
+  in(t, {.code = kTooBig, .mtu = 9000, .seq = 1});
+  EXPECT_EQ(t.info().send_mss, 960u);
+}
+
+TEST(PathMtu, HasAFloor) {
+  Established t;
+  t.write(100);
+  t.take();
+  in(t, {.code = kTooBig, .mtu = 68, .seq = 1});
+  EXPECT_EQ(t.info().send_mss, 512u);
+}
+
+// RFC 1191 7.1.
+TEST(PathMtu, AnOldRouterDoesNotSayHowMuchFits) {
+  for (const auto& [length, mss] : {std::pair{1500u, 1452u}, {1492u, 966u}, {1006u, 512u}}) {
+    Established t;
+    t.write(100);
+    t.take();
+    in(t, {.code = kTooBig, .mtu = 0, .seq = 1, .length = static_cast<std::uint16_t>(length)});
+    EXPECT_EQ(t.info().send_mss, mss) << length;
+  }
+}
+
+TEST(PathMtu, TheNextConnectionKnowsIt) {
+  Established t;
+  t.write(100);
+  t.take();
+  in(t, {.code = kTooBig, .mtu = 1000, .seq = 1});
+  t.take();
+  Segment syn = seg("S", 0, 0);
+  syn.mss = 1460;
+  syn.path.source_port = 40001;
+  t.in(syn);
+  EXPECT_EQ(t.take().back().mss, 1460) << "what we can receive is another matter";
+  Segment third = ack(1, 1);
+  third.path.source_port = 40001;
+  t.in(third);
+  EXPECT_EQ(t.app.records().back().connection.info().send_mss, 960u);
+}
+
+// Full segments vanish, the short last one would not: after three time-outs smaller ones are tried,
+// after five those that fit everywhere.
+TEST(BlackHole, SmallerSegmentsAreTried) {
+  Established t;
+  t.write(1460);
+  t.take();
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 6; ++i) {
+    t.run_for(t.info().rto_us * 1us + 1ms);
+    for (const Segment& s : t.take()) sizes.push_back(s.payload.size());
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1460, 1460, 1024, 1024, 536, 536}));
+  EXPECT_EQ(t.counters().path_mtu_black_holes, 2u);
+}
+
+TEST(BlackHole, AShortSegmentIsNoSign) {
+  Established t;
+  t.write(1459);
+  t.run_for(60s);
+  t.take();
+  EXPECT_EQ(t.counters().path_mtu_black_holes, 0u);
+  EXPECT_EQ(t.info().send_mss, 1460u);
+}
+
+TEST(BlackHole, IsConfigured) {
+  Given given;
+  given.stack.tcp.black_hole_detection = false;
+  Established t(given);
+  t.write(1460);
+  t.run_for(60s);
+  t.take();
+  EXPECT_EQ(t.info().send_mss, 1460u);
+}
+
+}  // namespace
+}  // namespace tern::test
