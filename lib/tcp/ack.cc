@@ -154,6 +154,7 @@ bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   const bool fin_acked = retire(e, c, s.ack);
   const Duration rtt = ambiguous ? Duration::zero() : sample_round_trip(e, c, s);
   c.retransmits = 0;
+  c.unreachable_seen = false;
   c.persist_probes = 0;
   c.dup_acks = 0;
   c.clear(flag::kBackedOff | flag::kDupAcks);

@@ -23,11 +23,6 @@ void retire_sender(Engine& e, Tcb& c) {
           flag::kFinQueued);
 }
 
-// An ICMP error said so about what is still unanswered.
-bool told_unreachable(const Tcb& c) {
-  return c.unreachable_seen && !c.unreachable_seq.before(c.snd_una);
-}
-
 void announce_end(Engine& e, Tcb& c, CloseReason reason) {
   c.close_reason = reason;
   c.set(flag::kClosePending);
@@ -127,7 +122,7 @@ void abort_connection(Engine& e, Tcb& c) {
 
 void finish(Engine& e, Tcb& c, CloseReason reason) {
   if (reason == CloseReason::kTimedOut && c.has(flag::kAnnounced)) ++e.counters.timed_out;
-  if (reason == CloseReason::kTimedOut && told_unreachable(c)) reason = CloseReason::kUnreachable;
+  if (reason == CloseReason::kTimedOut && c.unreachable_seen) reason = CloseReason::kUnreachable;
   leave_table(e, c);
   retire_sender(e, c);
   set_state(e, c, TcpState::kClosed);

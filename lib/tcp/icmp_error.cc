@@ -55,8 +55,7 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
   }
   ++e.counters.icmp_errors_in;
   if (error.kind == Kind::kTooBig) return take_too_big(e, c, error.mtu);
-  c.unreachable_seen = true;
-  c.unreachable_seq = seq;
+  c.unreachable_seen = is_opening(c) || c.retransmits > 0;
   const bool ends = error.kind == Kind::kHard || e.config.abort_connect_on_soft_error;
   if (ends && c.state == TcpState::kSynSent) finish(e, c, CloseReason::kUnreachable);
 }

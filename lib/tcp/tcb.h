@@ -158,8 +158,7 @@ struct alignas(64) Tcb {
   bool timed_out;             // and no round trip has been sampled since
   std::uint8_t refused_acks;  // answered since the connection last moved on
   std::uint8_t keepalive_count, keepalive_probes;
-  bool unreachable_seen;  // an ICMP error about unreachable_seq: the cause, if it times out
-  SeqNum unreachable_seq;
+  bool unreachable_seen;  // by an ICMP error about what is being sent again and again
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }
