@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/prng.h"
+
 namespace tern::tour {
 
 namespace {
@@ -66,15 +68,37 @@ std::string Stage::text_of(std::size_t bytes) {
 }
 
 TcpState Stage::state_of(test::Host& host) const {
+  const IpAddress peer = (&host == ant_ ? apple_ : ant_)->address();
   std::vector<ConnectionInfo> sockets;
-  host.stack().list(0, 16, sockets);
+  for (std::uint64_t cursor = 0;;) {
+    cursor = host.stack().list(cursor, 64, sockets);
+    if (cursor == 0) break;
+  }
   TcpState state = TcpState::kClosed;
   for (const ConnectionInfo& socket : sockets)
-    if (socket.state != TcpState::kListen)
-      return socket.state;
-    else
+    if (socket.state == TcpState::kListen)
       state = TcpState::kListen;
+    else if (socket.remote.address == peer)
+      return socket.state;
   return state;
+}
+
+void Stage::flood(int syns) {
+  Prng prng(1);
+  Segment syn;
+  syn.flags = "S";
+  syn.mss = 1460;
+  syn.path.source_mac = ant_->port().info().mac;
+  syn.path.destination_mac = apple_->port().info().mac;
+  syn.path.destination = apple_->address();
+  syn.path.destination_port = kPort;
+  for (int i = 0; i < syns; ++i) {
+    syn.path.source = Ipv4Address(static_cast<std::uint32_t>(0xc0000000 + prng.below(0x10000000)));
+    syn.path.source_port = static_cast<std::uint16_t>(1024 + prng.below(60000));
+    syn.seq = static_cast<std::uint32_t>(prng.next());
+    apple_->port().deliver(test::build(syn));
+    run(Duration(1s) / syns);
+  }
 }
 
 void Stage::run(Duration time) {
@@ -120,7 +144,9 @@ bool Stage::lost(bool by_ant, const Segment& segment) {
 // Every frame comes by here as it enters the wire.
 io::Verdict Stage::pass(bool by_ant, std::span<const std::byte> frame) {
   const auto segment = test::parse_segment(frame);
-  if (!recording_ || !segment) return io::Verdict::pass();
+  const bool ours = segment && (by_ant ? segment->path.destination == apple_->address()
+                                       : segment->path.destination == ant_->address());
+  if (!recording_ || !ours) return io::Verdict::pass();
   Event event;
   event.time = now();
   event.is_frame = true;

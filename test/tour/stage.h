@@ -60,6 +60,9 @@ class Stage {
 
   TcpState state_of(test::Host& host) const;
 
+  /// So many SYNs arrive at apple within a second, from addresses that are nobody's.
+  void flood(int syns);
+
  private:
   struct Event {
     Instant time;

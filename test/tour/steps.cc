@@ -210,6 +210,48 @@ void lost_syn() {
   stage.print_diagram();
 }
 
+void print_flood(Stage& stage) {
+  const SynFlood flood = stage.apple().stack().syn_flood();
+  std::printf("apple: flood %s, half-open %u of %u, cookies sent %llu, accepted %llu\n",
+              flood.active ? "yes" : "no", flood.half_open, flood.cache_entries,
+              static_cast<unsigned long long>(flood.cookies_sent),
+              static_cast<unsigned long long>(flood.cookies_accepted));
+}
+
+void print_half_open(Stage& stage, std::size_t lines) {
+  std::vector<ConnectionInfo> sockets;
+  stage.apple().stack().list(0, 1 + lines, sockets);
+  for (const ConnectionInfo& socket : sockets)
+    if (socket.state == TcpState::kSynReceived)
+      std::printf("SYN-RECV  %s  %s\n", to_string(socket.local).c_str(),
+                  to_string(socket.remote).c_str());
+  std::printf("...\n");
+}
+
+void syn_flood() {
+  Stage::Options options;
+  options.apple.stack.syn_cache_entries = 256;
+  options.apple.stack.gateway = options.ant.stack.address.address;  // where answers go astray
+  Stage stage(options);
+  stage.listen();
+  stage.note("1,000 SYNs in a second, from addresses that are nobody's");
+  stage.flood(1000);
+  print_flood(stage);
+  print_half_open(stage, 4);
+  stage.note("and in the middle of it ant");
+  Connection c = stage.connect();
+  stage.settle();
+  write(c, "hello\n");
+  stage.settle();
+  c.shutdown_send();
+  stage.settle();
+  stage.print_diagram();
+  print_flood(stage);
+  stage.run(2min);
+  std::printf("two minutes later\n");
+  print_flood(stage);
+}
+
 }  // namespace
 
 const std::vector<Step>& steps() {
@@ -228,6 +270,7 @@ const std::vector<Step>& steps() {
       {"time-wait", "TIME-WAIT saves a close whose last ACK is lost", lost_last_ack},
       {"old-duplicate", "an old segment in a new connection", old_duplicate},
       {"reset", "RST: nobody listens, and an abort", reset},
+      {"syn-flood", "a SYN flood, and who is served all the same", syn_flood},
   };
   return kSteps;
 }
