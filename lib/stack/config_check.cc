@@ -104,6 +104,8 @@ StackConfig with_derived_sizes(StackConfig config) {
     config.max_time_wait =
         std::max<std::uint32_t>(16384, static_cast<std::uint32_t>(std::min<std::uint64_t>(
                                            4ull * config.max_connections, kMaxConnections)));
+  if (config.max_sack_senders == 0)
+    config.max_sack_senders = std::max<std::uint32_t>(64, config.max_connections / 8);
   // A few KB for each connection: not all are in the middle of a transfer at once. Untouched memory
   // costs nothing.
   const std::uint64_t per_connection = std::uint64_t{config.max_connections} * 4096;

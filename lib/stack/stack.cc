@@ -167,7 +167,8 @@ StackUsage StackImpl::usage() const {
           .spare_frames = static_cast<std::uint32_t>(egress_.spare()),
           .returning_frames = static_cast<std::uint32_t>(bin_.size()),
           .send_chunks = engine_.send_chunks.in_use(),
-          .receive_chunks = engine_.receive_buffers.chunks_in_use()};
+          .receive_chunks = engine_.receive_buffers.chunks_in_use(),
+          .sack_senders = engine_.sack_senders.in_use()};
 }
 
 StackUsage& StackUsage::operator+=(const StackUsage& other) {
@@ -175,7 +176,7 @@ StackUsage& StackUsage::operator+=(const StackUsage& other) {
        {&StackUsage::connections, &StackUsage::time_wait, &StackUsage::table_entries,
         &StackUsage::timers, &StackUsage::held_frames, &StackUsage::waiting_frames,
         &StackUsage::staged_frames, &StackUsage::spare_frames, &StackUsage::returning_frames,
-        &StackUsage::send_chunks, &StackUsage::receive_chunks})
+        &StackUsage::send_chunks, &StackUsage::receive_chunks, &StackUsage::sack_senders})
     this->*member += other.*member;
   return *this;
 }

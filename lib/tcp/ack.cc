@@ -4,6 +4,7 @@
 #include "tcp/close.h"
 #include "tcp/reset.h"
 #include "tcp/retransmit.h"
+#include "tcp/sack_recovery.h"
 #include "tcp/segment_check.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
@@ -12,15 +13,20 @@
 namespace tern::tcp {
 namespace {
 
+Duration end_timing(Engine& e, Tcb& c) {
+  c.clear(flag::kTiming);
+  const Duration rtt = e.now - c.rtt_start;
+  c.rtt.sample(rtt, e.config);
+  return rtt;
+}
+
 // RFC 6298 3 and RFC 7323 4: one segment a round trip is timed to the nanosecond; while
 // retransmissions make that ambiguous (Karn), the echoed timestamp still tells, to the millisecond.
 Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (c.has(flag::kTiming)) {
-    if (s.ack.before(c.rtt_seq)) return Duration::zero();
-    c.clear(flag::kTiming);
-    const Duration rtt = e.now - c.rtt_start;
-    c.rtt.sample(rtt, e.config);
-    return rtt;
+    if (!s.ack.before(c.rtt_seq)) return end_timing(e, c);
+    // Backed off, any sample is better than to wait for this segment, which may be lost as well.
+    if (c.rtt.back_off_count() == 0) return Duration::zero();
   }
   if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return Duration::zero();
   // After a time-out, an echo of something sent before it says little: the peer goes on echoing
@@ -54,7 +60,8 @@ void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
 
 void inform_congestion_control(Engine& e, Tcb& c, std::uint32_t bytes_acked,
                                std::uint32_t flight_before, Duration rtt) {
-  if (c.has(flag::kInRecovery)) return advance_recovery(e, c, bytes_acked);
+  if (c.has(flag::kInRecovery))
+    return c.has(flag::kSackSender) ? void() : advance_recovery(e, c, bytes_acked);
   c.congestion.on_ack({.bytes_acked = bytes_acked,
                        .flight_bytes = flight_before,
                        .now = e.now,
@@ -179,13 +186,16 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a) {
     return false;
   }
   c.persist_probes = 0;  // the peer lives, even if its window stays shut (MUST-37)
+  const bool selective = uses_sack(e, c, s);
+  const SeqNum una = c.snd_una;
   bool fin_acked = false;
   if (s.ack.after(c.snd_una)) {
     fin_acked = handle_new_ack(e, c, s);
     start_closing_timer(e, c);  // progress: an orphan's time begins again
-  } else if (is_duplicate_ack(c, s)) {
+  } else if (!selective && is_duplicate_ack(c, s)) {
     on_duplicate_ack(e, c);
   }
+  if (selective) on_sack(e, c, s, c.snd_una - una);
   // RFC 7323 2.2: the window of a SYN,ACK is not scaled, and its SYN has told it already.
   if (s.ack.at_or_after(c.snd_una) && !a.was_syn) update_send_window(e, c, s);
   return fin_acked ? after_fin_acked(e, c) : true;

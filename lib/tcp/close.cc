@@ -2,6 +2,7 @@
 #include "tcp/close.h"
 
 #include "tcp/reset.h"
+#include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
@@ -18,6 +19,7 @@ void leave_table(Engine& e, Tcb& c) {
 void retire_sender(Engine& e, Tcb& c) {
   cancel_timers(e, c);
   c.send_queue.clear(e.send_chunks);
+  release_sack_sender(e, c);
   c.reassembly.clear(e.receive_buffers);
   c.clear(flag::kHasGap | flag::kSynPending | flag::kRetransmitHead | flag::kProbe |
           flag::kFinQueued);

@@ -93,6 +93,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       syn_cache(stack.syn_cache_entries),
       syn_cookies(keys.cookies),
       send_chunks(stack.send_memory),
+      sack_senders(stack.max_sack_senders),
       receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory,
                       frame_bin, stats) {}
 

@@ -12,6 +12,7 @@
 #include "net/token_bucket.h"
 #include "tcp/flood_watch.h"
 #include "tcp/receive_buffer.h"
+#include "tcp/sack_sender.h"
 #include "tcp/send_queue.h"
 #include "tcp/syn_cache.h"
 #include "tcp/syn_cookie.h"
@@ -101,6 +102,7 @@ struct Engine {
   SynCookies syn_cookies;
   FloodWatch flood_watch;
   SendChunkPool send_chunks;
+  IndexPool<SackSender> sack_senders;  // of the connections to whom SACK blocks have come
   ReceiveBuffers receive_buffers;
   ReadyList ready;    // connections with events to deliver
   OutputList output;  // connections with something to send

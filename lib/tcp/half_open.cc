@@ -53,6 +53,7 @@ wire::TcpOptions answer_to(const Engine& e, const wire::TcpOptions& offered,
   o.ts_echo_reply = offered.ts_value;
   o.has_window_scale = e.config.window_scaling && offered.has_window_scale;
   o.window_scale = window_scale_for(e.config.receive_buffer);
+  o.sack_permitted = e.config.sack && offered.sack_permitted;
   return o;
 }
 
@@ -131,7 +132,7 @@ void send_cookie(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegmen
   wire::TcpOptions reply = answer_to(e, offered, 0);
   CookieOptions told;
   if (reply.has_window_scale) told.window_scale = offered.window_scale;
-  told.sack_permitted = offered.sack_permitted;
+  told.sack_permitted = reply.sack_permitted;
   reply.ts_value = encode_cookie_timestamp(timestamp_at(e.now, 0), told) +
                    timestamp_offset(e.keys.timestamps, tuple);
   wire::TcpHeader header;

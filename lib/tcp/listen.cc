@@ -54,8 +54,9 @@ void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
     c.set(flag::kTimestamps);
     c.snd_mss = static_cast<std::uint16_t>(c.snd_mss - kTimestampBytes);
     c.ts_recent = options.ts_value;
-    c.ts_recent_time = e.now;
+    c.ts_recent_age = timestamp_age(e);
   }
+  if (e.config.sack && options.sack_permitted) c.set(flag::kSack);
   if (e.config.window_scaling && options.has_window_scale) {
     c.set(flag::kWindowScaling);
     c.snd_wscale = options.window_scale;

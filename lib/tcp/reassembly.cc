@@ -49,7 +49,15 @@ Reassembly::Outcome Reassembly::insert(ReceiveBuffers& buffers, const Frame& fra
     at += placed;
   }
   if (!piece.frame_kept) buffers.give_back(frame, outcome == Outcome::kKept);
+  if (outcome != Outcome::kNoBuffer && seq != rcv_nxt) note_arrival(seq, end);
   return outcome;
+}
+
+/// Segments that follow one another are one event: they must not push older runs out of memory.
+void Reassembly::note_arrival(SeqNum seq, SeqNum end) {
+  if (seq != newest_end_) std::copy_backward(recent_.begin(), recent_.end() - 1, recent_.end());
+  recent_[0] = seq;
+  newest_end_ = end;
 }
 
 /// Stores a prefix of the piece in one node behind piece.previous, and moves piece.previous there.
@@ -139,18 +147,53 @@ bool Reassembly::drop_last(ReceiveBuffers& buffers) {
   return true;
 }
 
+/// Calls f with each run, ascending, until it answers false.
+template <class F>
+void Reassembly::for_each_run(const ReceiveBuffers& buffers, F&& f) const {
+  for (std::uint32_t node = head_; node != kNoIndex;) {
+    wire::SackBlock run{buffers[node].seq, buffers[node].end()};
+    for (node = buffers[node].next; node != kNoIndex && buffers[node].seq == run.end;
+         node = buffers[node].next)
+      run.end = buffers[node].end();
+    if (!f(run)) return;
+  }
+}
+
+std::size_t Reassembly::age_of(const wire::SackBlock& run) const {
+  return static_cast<std::size_t>(
+      std::find_if(recent_.begin(), recent_.end(),
+                   [&](SeqNum seq) { return seq.in_window(run.begin, run.end - run.begin); }) -
+      recent_.begin());
+}
+
+std::size_t Reassembly::sack_blocks(const ReceiveBuffers& buffers, std::span<wire::SackBlock> out) {
+  std::array<std::size_t, 4> ages;
+  out = out.first(std::min(out.size(), ages.size()));
+  std::size_t count = 0;
+  for_each_run(buffers, [&](const wire::SackBlock& run) {
+    const std::size_t age = age_of(run);
+    std::size_t at = count;
+    while (at > 0 && ages[at - 1] > age) --at;
+    if (at == out.size()) return true;
+    count = std::min(count + 1, out.size());
+    std::copy_backward(out.begin() + at, out.begin() + count - 1, out.begin() + count);
+    std::copy_backward(ages.begin() + at, ages.begin() + count - 1, ages.begin() + count);
+    out[at] = run;
+    ages[at] = age;
+    return true;
+  });
+  for (std::size_t i = 0; i < std::min(count, kRecent); ++i) recent_[i] = out[i].begin;
+  return count;
+}
+
 std::size_t Reassembly::ranges(const ReceiveBuffers& buffers,
                                std::span<wire::SackBlock> out) const {
   std::size_t count = 0;
-  for (std::uint32_t node = head_; node != kNoIndex; node = buffers[node].next) {
-    const RxNode& n = buffers[node];
-    if (count > 0 && out[count - 1].end == n.seq) {
-      out[count - 1].end = n.end();
-      continue;
-    }
-    if (count == out.size()) break;
-    out[count++] = {n.seq, n.end()};
-  }
+  for_each_run(buffers, [&](const wire::SackBlock& run) {
+    if (count == out.size()) return false;
+    out[count++] = run;
+    return true;
+  });
   return count;
 }
 

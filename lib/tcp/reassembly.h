@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
+
 #include "tcp/receive_queue.h"
 #include "wire/tcp.h"
 
@@ -37,6 +39,10 @@ class Reassembly {
   /// False when empty.
   bool drop_last(ReceiveBuffers& buffers);
 
+  /// Fills a prefix of `out` with runs of bytes held, as RFC 2018 4 orders them: the one that holds
+  /// the segment that came last, those last reported before it, and then the lowest.
+  std::size_t sack_blocks(const ReceiveBuffers& buffers, std::span<wire::SackBlock> out);
+
   /// Fills a prefix of `out` with the lowest runs of bytes held, ascending, adjacent nodes as one.
   std::size_t ranges(const ReceiveBuffers& buffers, std::span<wire::SackBlock> out) const;
 
@@ -47,6 +53,11 @@ class Reassembly {
 
  private:
   struct Piece;
+  static constexpr std::size_t kRecent = 3;
+  void note_arrival(wire::SeqNum seq, wire::SeqNum end);
+  std::size_t age_of(const wire::SackBlock& run) const;
+  template <class F>
+  void for_each_run(const ReceiveBuffers& buffers, F&& f) const;
   std::uint32_t place(ReceiveBuffers& buffers, Piece& piece, bool in_order);
   void link_after(ReceiveBuffers& buffers, std::uint32_t previous, std::uint32_t node);
   void unlink_after(ReceiveBuffers& buffers, std::uint32_t previous);
@@ -56,7 +67,10 @@ class Reassembly {
   std::uint32_t tail_ = kNoIndex;
   std::uint32_t bytes_ = 0;
   std::uint32_t nodes_ = 0;
+  // A number in each of the runs last added to or reported, newest first.
+  std::array<wire::SeqNum, kRecent> recent_{};
+  wire::SeqNum newest_end_{};  // behind the segment that came last
 };
-static_assert(sizeof(Reassembly) <= 24);
+static_assert(sizeof(Reassembly) <= 32);
 
 }  // namespace tern::tcp

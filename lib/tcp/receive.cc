@@ -21,6 +21,13 @@ void acknowledge_now(Engine& e, Tcb& c) {
   e.schedule_output(c);
 }
 
+// RFC 2883 4: the next ACK tells the peer that [begin, end) has come before.
+void note_duplicate(Tcb& c, SeqNum begin, SeqNum end) {
+  if (!c.has(flag::kSack)) return;
+  c.dsack = {begin, end};
+  c.set(flag::kDsack);
+}
+
 // A segment that nothing of can be used is answered, so that two ends that disagree find out; with
 // text or FIN at once, since it is a retransmission whose ACK was lost, else within a limit, so
 // that two ends cannot answer each other for ever.
@@ -55,8 +62,9 @@ bool check_sequence(Engine& e, Tcb& c, Arrival& a) {
     acknowledge_now(e, c);
     return true;
   }
-  ++(s.payload_length > 0 && s.seq.before(c.rcv_nxt) ? e.counters.rx_duplicate
-                                                     : e.counters.rx_out_of_window);
+  const bool duplicate = s.payload_length > 0 && s.seq.before(c.rcv_nxt);
+  ++(duplicate ? e.counters.rx_duplicate : e.counters.rx_out_of_window);
+  if (duplicate) note_duplicate(c, s.seq, s.seq + s.payload_length);
   refuse(e, c, s);
   return false;
 }
@@ -154,7 +162,9 @@ void fill_gap(Engine& e, Tcb& c, Arrival& a) {
       c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
   if (c.reassembly.empty()) c.clear(flag::kHasGap);
   if (ready == 0) {
-    c.reassembly.drop_last(e.receive_buffers);  // makes room for the repetition of this one
+    // Makes room for the repetition of this one. RFC 2018 8 lets a receiver renege; the only
+    // alternative is that nothing moves any more.
+    if (c.reassembly.drop_last(e.receive_buffers) && c.has(flag::kSack)) ++e.counters.sack_reneges;
     return refuse_text(e, c);
   }
   advance_rcv_nxt(e, c, ready);
@@ -168,7 +178,10 @@ void accept_out_of_order(Engine& e, Tcb& c, Arrival& a) {
   const auto outcome = c.reassembly.insert(e.receive_buffers, a.frame,
                                            {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
   if (outcome == Reassembly::Outcome::kKept) ++e.counters.rx_out_of_order;
-  if (outcome == Reassembly::Outcome::kDuplicate) ++e.counters.rx_duplicate;
+  if (outcome == Reassembly::Outcome::kDuplicate) {
+    ++e.counters.rx_duplicate;
+    note_duplicate(c, s.seq, s.seq + s.payload_length);
+  }
   if (outcome == Reassembly::Outcome::kNoBuffer) ++e.counters.drop_tcp_no_buffer;
   if (!c.reassembly.empty()) c.set(flag::kHasGap);
   if (c.acks_owed < 0xff) ++c.acks_owed;
@@ -226,6 +239,9 @@ void check_fin(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 }  // namespace
 
 void process_text_and_fin(Engine& e, Tcb& c, Arrival& a) {
+  const wire::TcpSegment& s = a.segment;
+  if (s.payload_length > 0 && s.seq.before(c.rcv_nxt) && !s.has(kSyn))
+    note_duplicate(c, s.seq, earlier_of(s.seq + s.payload_length, c.rcv_nxt));
   trim_to_window(c, a.segment);
   process_text(e, c, a);
   check_fin(e, c, a.segment);

@@ -3,6 +3,7 @@
 
 #include "tcp/close.h"
 #include "tcp/icmp_error.h"
+#include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
 
@@ -23,12 +24,6 @@ bool has_given_up(const Engine& e, const Tcb& c) {
 
 void give_up(Engine& e, Tcb& c) { finish(e, c, CloseReason::kTimedOut); }
 
-// RFC 6582 3.2 step 4: no duplicate ACK of what was sent so far shall start fast retransmit again.
-void note_recovery_point(Tcb& c) {
-  c.recover = c.snd_max;
-  c.set(flag::kRecoverValid);
-}
-
 void enter_recovery(Engine& e, Tcb& c) {
   note_recovery_point(c);
   c.partial_ack_seen = false;
@@ -41,6 +36,11 @@ void enter_recovery(Engine& e, Tcb& c) {
 }
 
 }  // namespace
+
+void note_recovery_point(Tcb& c) {
+  c.recover = c.snd_max;
+  c.set(flag::kRecoverValid);
+}
 
 void on_retransmit_timeout(Engine& e, Tcb& c) {
   if (c.snd_una == c.snd_max) return;
@@ -59,6 +59,7 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
     c.set(flag::kSynPending);
     return;
   }
+  forget_sacked(e, c);
   c.congestion.on_rto(c.snd_max - c.snd_una, c.retransmits == 1);
   note_recovery_point(c);
   c.dup_acks = 0;

@@ -15,6 +15,10 @@ void on_persist_timeout(Engine& e, Tcb& c);
 /// The delayed ACK is due.
 void on_delayed_ack_timeout(Engine& e, Tcb& c);
 
+/// RFC 6582 3.2 step 4, RFC 6675 5.1: remembers how far was sent, so that no duplicate of that
+/// starts fast retransmit again.
+void note_recovery_point(Tcb& c);
+
 /// RFC 5681 3.2, RFC 6582: counts duplicates; the third starts fast retransmit and recovery.
 void on_duplicate_ack(Engine& e, Tcb& c);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/segment_builder.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "tcp/timers.h"
@@ -65,13 +66,48 @@ std::size_t write_syn_options(const Engine& e, const Tcb& c, std::byte* out) {
   options.has_timestamp = answer ? c.has(flag::kTimestamps) : e.config.timestamps;
   options.ts_value = timestamp_now(e, c);
   options.ts_echo_reply = answer ? c.ts_recent : 0;
+  options.sack_permitted = answer ? c.has(flag::kSack) : e.config.sack;
   options.has_window_scale = answer ? c.has(flag::kWindowScaling) : e.config.window_scaling;
   options.window_scale = window_scale_for(e.config.receive_buffer);
   return wire::write_tcp_options(options, out);
 }
 
-std::size_t write_options(const Engine& e, const Tcb& c, std::uint8_t flags, std::byte* out) {
-  if ((flags & kSyn) != 0) return write_syn_options(e, c, out);
+// RFC 2018 4, RFC 2883 4: the duplicate first, then what is held, as many blocks as the segment has
+// room for.
+void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
+  const std::uint32_t room = std::min<std::uint32_t>(
+      c.snd_mss - length, wire::kTcpMaxOptionBytes -
+                              (options.has_timestamp ? std::uint32_t{kTimestampOptionBytes} : 0));
+  const std::size_t limit = room < 4 ? 0 : std::min<std::size_t>((room - 4) / 8, 4);
+  if (limit == 0) {
+    // Full of text. Whoever waits for the news gets an ACK of its own.
+    if (c.has(flag::kAckNow) && c.acks_owed < 0xff) ++c.acks_owed;
+    return;
+  }
+  std::size_t count = 0;
+  if (c.has(flag::kDsack)) {
+    options.sack[count++] = c.dsack;
+    c.clear(flag::kDsack);
+    ++e.counters.dsacks_out;
+  }
+  count += c.reassembly.sack_blocks(e.receive_buffers,
+                                    std::span(options.sack).first(limit).subspan(count));
+  options.sack_count = static_cast<std::uint8_t>(count);
+}
+
+std::size_t write_rare_options(const Engine& e, Tcb& c, const SegmentSpec& spec, std::byte* out) {
+  if ((spec.flags & kSyn) != 0) return write_syn_options(e, c, out);
+  wire::TcpOptions options;
+  options.has_timestamp = c.has(flag::kTimestamps);
+  options.ts_value = timestamp_now(e, c);
+  options.ts_echo_reply = c.ts_recent;
+  if (c.has(flag::kSack)) add_sack_blocks(e, c, spec.length, options);
+  return wire::write_tcp_options(options, out);
+}
+
+std::size_t write_options(const Engine& e, Tcb& c, const SegmentSpec& spec, std::byte* out) {
+  if (c.has(flag::kSynPending | flag::kHasGap | flag::kDsack)) [[unlikely]]
+    return write_rare_options(e, c, spec, out);
   return c.has(flag::kTimestamps) ? write_timestamp(e, c, out) : 0;
 }
 
@@ -148,7 +184,7 @@ bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
   std::memcpy(frame.data, c.header.bytes, HeaderTemplate::kBytes);
   std::byte* tcp = frame.data + kTcpOffset;
   const std::size_t header_bytes =
-      wire::kTcpHeaderBytes + write_options(e, c, spec.flags, frame.data + kOptionOffset);
+      wire::kTcpHeaderBytes + write_options(e, c, spec, frame.data + kOptionOffset);
   patch_tcp_header(e, c, spec, header_bytes, tcp);
   if (spec.length > 0)
     c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/segment_check.h"
 
+#include "tcp/timestamp.h"
+
 namespace tern::tcp {
 namespace {
 
@@ -23,14 +25,14 @@ bool is_acceptable(SeqNum seq, std::uint32_t length, SeqNum rcv_nxt, std::uint32
 bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s) {
   if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return false;
   return is_before(s.options.ts_value, c.ts_recent) &&
-         e.now - c.ts_recent_time < kTimestampLifetime;
+         timestamp_age(e) - c.ts_recent_age <= kTimestampLifetime / kTimestampAgeUnit;
 }
 
 void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return;
   if (s.seq.after(c.last_ack_sent)) return;
   c.ts_recent = s.options.ts_value;
-  c.ts_recent_time = e.now;
+  c.ts_recent_age = timestamp_age(e);
 }
 
 void trim_to_window(const Tcb& c, wire::TcpSegment& s) {

@@ -38,8 +38,11 @@ inline constexpr std::uint32_t kHasGap = 1u << 2;      // the reassembly queue h
 inline constexpr std::uint32_t kFinSeen = 1u << 3;     // peer_fin_seq is valid
 inline constexpr std::uint32_t kInputClosed = 1u
                                               << 4;  // the application closed: arriving data resets
-inline constexpr std::uint32_t kBackedOff = 1u << 5;  // an RTO or persist time-out is unanswered
-inline constexpr std::uint32_t kNotPlain = (1u << 6) - 1;  // any of the above
+inline constexpr std::uint32_t kBackedOff = 1u << 5;   // an RTO or persist time-out is unanswered
+inline constexpr std::uint32_t kSackSender = 1u << 6;  // sack_sender is valid: blocks are noted
+inline constexpr std::uint32_t kNotPlain = (1u << 7) - 1;  // any of the above
+
+inline constexpr std::uint32_t kSack = 1u << 7;  // negotiated (RFC 2018)
 
 inline constexpr std::uint32_t kTimestamps = 1u << 8;     // negotiated (RFC 7323)
 inline constexpr std::uint32_t kWindowScaling = 1u << 9;  // negotiated
@@ -67,6 +70,7 @@ inline constexpr std::uint32_t kRecoverValid =
     1u << 28;                                        // recover is meaningful (RFC 6582 3.2 step 1)
 inline constexpr std::uint32_t kStarved = 1u << 30;  // on the starved list
 inline constexpr std::uint32_t kAnnounced = 1u << 29;  // the application knows of the connection
+inline constexpr std::uint32_t kDsack = 1u << 31;      // the next ACK reports `dsack` (RFC 2883)
 }  // namespace flag
 
 /// The four deadlines of a connection; one wheel node stands for the earliest.
@@ -78,11 +82,10 @@ inline constexpr std::size_t kTimerKinds = 4;
 struct HeaderTemplate {
   static constexpr std::size_t kBytes = 14 + 20 + 20;
   std::byte bytes[kBytes];
-  std::uint16_t unused;
+  std::uint16_t usable;  // 0 until the next hop's MAC is known
   std::uint32_t neighbour_generation;
-  std::uint32_t usable;  // 0 until the next hop's MAC is known
 };
-static_assert(sizeof(HeaderTemplate) == 64);
+static_assert(sizeof(HeaderTemplate) == 60);
 
 /// Transmission control block: all that is known of one connection. Split by use: line 0 is what an
 /// in-order segment or a pure ACK touches, lines 1 and 2 sending, RTT and timers, line 3 the header
@@ -122,25 +125,27 @@ struct alignas(64) Tcb {
   std::uint8_t retransmits;     // time-outs since the last progress
   std::uint8_t persist_probes;  // unanswered probes
   Tick last_received;           // an acceptable segment
+  wire::SackBlock dsack;        // the last duplicate that arrived, if kDsack
+  SeqNum recover;               // RFC 6582, RFC 6675 RecoveryPoint
+  SeqNum rtt_seq;               // ACK of more than this ends the timing
 
   // Line 3 (by alignment): the header template.
   alignas(64) HeaderTemplate header;
+  std::uint32_t sack_sender;  // in Engine::sack_senders, if kSackSender
 
   // Cold.
   ConnectionHandler* handler;
   std::uint64_t user_data;
   SeqNum iss, irs;
   SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
-  SeqNum recover;           // RFC 6582
   SeqNum peer_fin_seq;      // sequence number of the peer's FIN, if kFinSeen
-  SeqNum rtt_seq;           // ACK of more than this ends the timing
   std::uint32_t max_snd_wnd;
   std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
   Instant rtt_start;
-  Instant ts_recent_time;   // when ts_recent was taken (RFC 7323 5.5: invalid after 24 days)
-  Instant next_challenge;   // no limited ACK before this (RFC 5961, and out-of-window segments)
-  Instant last_sent;        // last data sent, for the idle restart (RFC 5681 4.1)
-  std::uint32_t ts_offset;  // of our timestamps
+  Instant next_challenge;       // no limited ACK before this (RFC 5961, and out-of-window segments)
+  std::uint32_t ts_recent_age;  // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
+  Tick last_sent;               // last data sent, for the idle restart (RFC 5681 4.1)
+  std::uint32_t ts_offset;      // of our timestamps
   std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
   std::uint32_t generation;
   IndexLinks ready_links, output_links, starved_links;

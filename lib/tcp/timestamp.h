@@ -17,4 +17,11 @@ inline std::uint32_t timestamp_now(const Engine& e, const Tcb& c) {
   return timestamp_at(e.now, c.ts_offset);
 }
 
+/// The clock of Tcb::ts_recent_age: coarse, so that 32 bits of it last for a century.
+inline constexpr unsigned kTimestampAgeShift = 13;
+inline constexpr Duration kTimestampAgeUnit = timer::kTick * (1 << kTimestampAgeShift);
+inline std::uint32_t timestamp_age(const Engine& e) {
+  return static_cast<std::uint32_t>(e.tick >> kTimestampAgeShift);
+}
+
 }  // namespace tern::tcp

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tcp/close.h"
+#include "tcp/sack_recovery.h"
 #include "tcp/segment_builder.h"
 #include "tcp/timers.h"
 #include "wire/ethernet.h"
@@ -43,11 +44,10 @@ struct Plan {
 };
 
 // What may be sent at snd_nxt under the peer's window, the congestion window and SWS avoidance.
-Plan plan_segment(Tcb& c) {
+Plan plan_segment(Tcb& c, std::uint32_t cwnd) {
   const std::uint32_t offset = send_offset(c);
   const std::uint32_t queued = c.send_queue.size();
   if (offset > queued || (offset == queued && !c.has(flag::kFinQueued))) return {};
-  const std::uint32_t cwnd = congestion_window(c);
   const std::uint32_t window = std::min(c.snd_wnd, cwnd);
   const std::uint32_t usable = window > offset ? window - offset : 0;
   const std::uint32_t unsent = queued - offset;
@@ -83,7 +83,7 @@ bool send_text(Engine& e, Tcb& c, SeqNum seq, const Plan& plan) {
     ++e.counters.retransmitted;
     ++c.segments_retransmitted;
   }
-  c.last_sent = e.now;
+  c.last_sent = static_cast<Tick>(e.tick);
   return true;
 }
 
@@ -94,13 +94,73 @@ void note_sent(Engine& e, Tcb& c, SeqNum end) {
 
 bool send_new_text(Engine& e, Tcb& c) {
   c.clear(flag::kCwndLimited);
-  if (send_offset(c) == 0 && e.now - c.last_sent > c.rtt.rto()) c.congestion.on_idle_restart();
-  for (Plan plan = plan_segment(c); plan.exists(); plan = plan_segment(c)) {
+  if (send_offset(c) == 0 && timer::kTick * (static_cast<Tick>(e.tick) - c.last_sent) > c.rtt.rto())
+    c.congestion.on_idle_restart();
+  for (Plan plan = plan_segment(c, congestion_window(c)); plan.exists();
+       plan = plan_segment(c, congestion_window(c))) {
     if (!send_text(e, c, c.snd_nxt, plan)) return false;
     c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
     note_sent(e, c, c.snd_nxt);
   }
   return true;
+}
+
+// Text of [seq, seq + length) that has been sent before, with the FIN if that is its last number.
+Plan plan_again(const Tcb& c, SeqNum seq, std::uint32_t length) {
+  const std::uint32_t queued = c.send_queue.size() - (seq - c.snd_una);
+  const std::uint32_t text = std::min({length, queued, std::uint32_t{c.snd_mss}});
+  return {text, length > queued && text == queued};
+}
+
+bool send_again(Engine& e, Tcb& c, SackSender& sender, const NextSegment& next,
+                std::uint32_t& in_flight) {
+  const Plan plan = plan_again(c, next.seq, next.length);
+  if (!send_text(e, c, next.seq, plan)) return false;
+  if (next.kind == NextSegment::Kind::kRescue)
+    sender.rescued = true;
+  else
+    sender.high_rxt = next.seq + plan.length + (plan.fin ? 1 : 0);
+  in_flight += plan.length;
+  sender.prr.on_sent(plan.length);
+  return true;
+}
+
+// RFC 6675 5 step C: a full segment at a time, as long as the window has room for one.
+bool send_in_sack_recovery(Engine& e, Tcb& c, SackSender& sender) {
+  using Kind = NextSegment::Kind;
+  c.clear(flag::kCwndLimited);
+  const std::uint32_t cwnd = c.congestion.cwnd();
+  for (std::uint32_t in_flight = pipe_of(c, sender); cwnd >= in_flight + c.snd_mss;) {
+    const Plan fresh = plan_segment(c, send_offset(c) + cwnd - in_flight);
+    const NextSegment next = next_segment(c, sender, fresh.exists());
+    if (next.kind == Kind::kNothing) return true;
+    if (next.kind != Kind::kNewData) {
+      if (!send_again(e, c, sender, next, in_flight)) return false;
+      continue;
+    }
+    if (!send_text(e, c, c.snd_nxt, fresh)) return false;
+    c.snd_nxt += fresh.length + (fresh.fin ? 1 : 0);
+    note_sent(e, c, c.snd_nxt);
+    in_flight += fresh.length;
+    sender.prr.on_sent(fresh.length);
+  }
+  return true;
+}
+
+// Before recovery, where what was SACKed makes room for new data (RFC 3042); and after a time-out,
+// where it need not be sent again.
+bool send_around_sacked(Engine& e, Tcb& c, const SackScoreboard& board) {
+  c.clear(flag::kCwndLimited);
+  while (true) {
+    if (c.snd_nxt.before(c.snd_max)) c.snd_nxt = board.past_sacked(c.snd_nxt);
+    Plan plan = plan_segment(c, c.congestion.cwnd() + board.bytes_below(c.snd_nxt));
+    const std::uint32_t room = board.room_before_sacked(c.snd_nxt);
+    if (plan.length > room) plan = {room, false};
+    if (!plan.exists()) return true;
+    if (!send_text(e, c, c.snd_nxt, plan)) return false;
+    c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
+    note_sent(e, c, c.snd_nxt);
+  }
 }
 
 // Fast retransmit, or the hole that a partial ACK shows: one segment at snd_una.
@@ -130,6 +190,16 @@ bool send_probe(Engine& e, Tcb& c) {
   }
   c.clear(flag::kProbe);
   return true;
+}
+
+// What is not plain sending of new text.
+bool send_out_of_turn(Engine& e, Tcb& c) {
+  if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
+  if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
+  if (!c.has(flag::kSackSender)) return send_new_text(e, c);
+  SackSender& sender = e.sack_senders[c.sack_sender];
+  return c.has(flag::kInRecovery) ? send_in_sack_recovery(e, c, sender)
+                                  : send_around_sacked(e, c, sender.board);
 }
 
 bool send_syn(Engine& e, Tcb& c) {
@@ -207,9 +277,8 @@ bool transmit(Engine& e, Tcb& c) {
     return transmit_in_handshake(e, c);
   if (c.state == TcpState::kClosed) return true;
   if (!c.has(flag::kClosePending)) {
-    if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
-    if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
-    if (!send_new_text(e, c)) return false;
+    const bool plain = !c.has(flag::kRetransmitHead | flag::kProbe | flag::kSackSender);
+    if (!(plain ? send_new_text(e, c) : send_out_of_turn(e, c))) return false;
   }
   if (!send_owed_acks(e, c)) return false;
   if (!c.has(flag::kClosePending)) arrange_timers(e, c);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "base/bytes.h"
@@ -30,13 +32,24 @@ struct TcpOptions {
   std::uint32_t ts_value = 0;  // if has_timestamp (RFC 7323)
   std::uint32_t ts_echo_reply = 0;
   std::uint16_t mss = 0;          // if has_mss
-  std::uint8_t window_scale = 0;  // if has_window_scale; clamped to 14
   std::uint8_t sack_count = 0;    // blocks in `sack` (RFC 2018)
-  bool has_timestamp = false;
+  bool has_timestamp = false;     // beside sack_count: see has_timestamp_only()
+  std::uint8_t window_scale = 0;  // if has_window_scale; clamped to 14
   bool has_mss = false;
   bool has_window_scale = false;
   bool sack_permitted = false;
   std::array<SackBlock, 4> sack{};
+
+  /// A timestamp and no SACK blocks, as nearly every segment has it: one comparison for both.
+  bool has_timestamp_only() const {
+    std::uint8_t both[2];
+    std::memcpy(both, &sack_count, 1);
+    std::memcpy(both + 1, &has_timestamp, 1);
+    return std::bit_cast<std::uint16_t>(both) == std::bit_cast<std::uint16_t>(kTimestampOnly);
+  }
+
+ private:
+  static constexpr std::uint8_t kTimestampOnly[2] = {0, 1};
 };
 
 /// IANA's TCP option kinds.

@@ -229,7 +229,7 @@ TEST(Paws, ForgetsAfter24Days) {
   t.run_for(24h - 1ms);
   t.in(with_ts(data(1, 10, 1), 4999));
   EXPECT_EQ(t.record().received, "");
-  t.run_to(24h * 24);
+  t.run_to(24h * 24 + 1s);  // its clock is coarse
   t.in(with_ts(data(1, 10, 1), 4999));
   EXPECT_EQ(t.record().received, stream(0, 10));
 }

@@ -48,6 +48,7 @@ TEST(Open, PassiveWithAllOptions) {
   Segment answer = seg("S.", 0, 1);
   answer.mss = 1460;
   answer.ts = {0, 5000};
+  answer.sack_permitted = true;
   answer.wscale = 3;  // the least that makes 256 KB fit
   t.out({answer});
   t.run_to(10ms);
@@ -62,7 +63,7 @@ TEST(Open, PassiveWithAllOptions) {
 
 TEST(Open, WhatTheStackDoesNotWantIsNotAnswered) {
   Given given = with_all_options();
-  given.stack.tcp.timestamps = given.stack.tcp.window_scaling = false;
+  given.stack.tcp.timestamps = given.stack.tcp.window_scaling = given.stack.tcp.sack = false;
   Listening t(given);
   t.in(given.peer_syn);
   const std::vector<Segment> sent = t.take();
@@ -256,6 +257,7 @@ TEST(Open, NobodyAnswers) {
   SynSent t;
   Segment syn = seg("S", 0, 0);
   syn.mss = 1460;
+  syn.sack_permitted = true;
   syn.wscale = 3;
   for (const Duration time : {1s, 3s, 7s, 15s, 31s, 63s, 123s}) t.out_at(time, {syn});
   t.silent_to(180s - 100us);

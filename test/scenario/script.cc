@@ -76,6 +76,7 @@ void Script::expect_nothing_left() {
   EXPECT_EQ(usage.staged_frames, 0u);
   EXPECT_EQ(usage.send_chunks, 0u);
   EXPECT_EQ(usage.receive_chunks, 0u);
+  EXPECT_EQ(usage.sack_senders, 0u);
   EXPECT_EQ(port_.outstanding(), usage.spare_frames);
 }
 
@@ -154,7 +155,11 @@ Segment Script::absolute(Segment segment) {
   const Flow& flow = flow_of(segment.path);
   segment.seq += kPeerIsn;
   if (segment.has('.')) segment.ack += flow.our_isn;
-  const bool has_options = segment.option_bytes() > 0;
+  for (SackRange& range : segment.sack)
+    range = {range.begin + flow.our_isn, range.end + flow.our_isn};
+  Segment without_sack = segment;
+  without_sack.sack.clear();
+  const bool has_options = without_sack.option_bytes() > 0;
   if (segment.ts.present && segment.has('.')) segment.ts.echo += timestamp_base_;
   if (given.peer_syn.ts.present && !has_options)
     segment.ts = {given.peer_syn.ts.value + milliseconds(), flow.last_timestamp};
@@ -166,6 +171,7 @@ Segment Script::relative(Segment segment) {
   if (segment.has('S')) flow.our_isn = segment.seq;
   segment.seq -= flow.our_isn;
   if (segment.has('.')) segment.ack -= kPeerIsn;
+  for (SackRange& range : segment.sack) range = {range.begin - kPeerIsn, range.end - kPeerIsn};
   if (!segment.ts.present) return segment;
   flow.last_timestamp = segment.ts.value;
   const auto sent_ms = static_cast<std::uint32_t>((segment.time - start_) / 1ms);
@@ -262,6 +268,7 @@ SynReceived::SynReceived(const Given& s) : Listening(s) {
   in(s.peer_syn);
   Segment answer = seg("S.", 0, 1);
   answer.mss = 1460;
+  answer.sack_permitted = s.peer_syn.sack_permitted && s.stack.tcp.sack;
   answer.window = static_cast<std::uint16_t>(std::min(s.stack.tcp.receive_buffer, 65535u));
   if (s.peer_syn.wscale && s.stack.tcp.window_scaling) answer.wscale = 3;
   out({answer});
@@ -282,6 +289,7 @@ SynSent::SynSent(const Given& s) : Script(s) {
   connect();
   Segment syn = seg("S", 0, 0);
   syn.mss = 1460;
+  syn.sack_permitted = s.stack.tcp.sack;
   syn.window = static_cast<std::uint16_t>(std::min(s.stack.tcp.receive_buffer, 65535u));
   if (s.stack.tcp.window_scaling)
     for (syn.wscale = 0; (s.stack.tcp.receive_buffer >> *syn.wscale) > 65535;) ++*syn.wscale;

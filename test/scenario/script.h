@@ -42,10 +42,10 @@ struct Given {
 /// time. The stack is polled when it asks to be, a tick before that (when nothing may happen), and
 /// when something arrives.
 ///
-/// Numbers are relative: seq counts from the sender's ISN, ack from the other end's, so 1 is the
-/// first byte either way; the timestamps of the stack count milliseconds from the script's
-/// beginning. Times count from mark(). The peer's ISN is 16 short of the wrap. A connection has the
-/// ports of Path, unless a segment says otherwise, whoever opens it.
+/// Numbers are relative: seq counts from the sender's ISN, ack and SACK blocks from the other
+/// end's, so 1 is the first byte either way; the timestamps of the stack count milliseconds from
+/// the script's beginning. Times count from mark(). The peer's ISN is 16 short of the wrap. A
+/// connection has the ports of Path, unless a segment says otherwise, whoever opens it.
 ///
 /// When the script goes, everything that is left is aborted, TIME-WAIT is sat out, and nothing may
 /// remain: no connection, timer, frame or chunk.
@@ -65,7 +65,8 @@ class Script {
   void poll();  ///< until there is nothing more to do at this instant
 
   // The peer. Arrives now, and is processed. If the peer offered timestamps and the segment has no
-  // options, it gets the peer's clock and an echo of the last one that the stack sent.
+  // options but SACK blocks, it gets the peer's clock and an echo of the last one that the stack
+  // sent.
   void in(Segment segment) { in_burst({std::move(segment)}); }
   void in_burst(std::vector<Segment> segments);  ///< in one poll
 

@@ -80,6 +80,7 @@ void Host::expect_quiescent() {
   EXPECT_EQ(usage.staged_frames, 0u) << name_;
   EXPECT_EQ(usage.send_chunks, 0u) << name_;
   EXPECT_EQ(usage.receive_chunks, 0u) << name_;
+  EXPECT_EQ(usage.sack_senders, 0u) << name_;
   // A decorator may hold frames of its own.
   if (!decorator_) {
     EXPECT_EQ(port_.outstanding(), usage.spare_frames) << name_;

@@ -61,6 +61,7 @@ struct TcpConfig {
   bool abort_connect_on_soft_error = false;
   bool black_hole_detection = true;  ///< smaller segments when full ones time out (RFC 4821)
   bool window_scaling = true;        ///< RFC 7323; used when the peer agrees
+  bool sack = true;                  ///< RFC 2018, 2883; used when the peer agrees
   bool header_prediction = true;  ///< off: every segment takes the RFC's steps (tests compare both)
   CongestionAlgorithm congestion = CongestionAlgorithm::kNewReno;
 };
@@ -79,6 +80,9 @@ struct StackConfig {
       0;  ///< bytes for send chunks of all connections; 0 = derived from max_connections
   std::uint64_t receive_memory =
       0;  ///< bytes for received data copied out of frames; 0 = derived likewise
+  /// Connections whose peers may have SACK blocks noted at once, about 600 bytes each; those beyond
+  /// recover by NewReno. 0 = an eighth of max_connections, at least 64.
+  std::uint32_t max_sack_senders = 0;
   /// 128 secret bits from which every key (table hash, ISN, ports, timestamps) is derived. The same
   /// secret and the same input give the same packets; production passes random bits.
   std::array<std::uint64_t, 2> secret{};

@@ -50,6 +50,7 @@ struct StackUsage {
   std::uint32_t returning_frames = 0;  ///< frames that are done with; the next poll gives them back
   std::uint32_t send_chunks = 0;
   std::uint32_t receive_chunks = 0;
+  std::uint32_t sack_senders = 0;  ///< connections whose peers' SACK blocks are noted
 
   /// The sum, of several workers.
   StackUsage& operator+=(const StackUsage& other);

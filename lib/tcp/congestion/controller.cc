@@ -29,6 +29,14 @@ void CongestionController::on_recovery_exit(std::uint32_t flight_bytes) {
   visit(*this, [&](auto& a) { a.on_recovery_exit(flight_bytes); });
 }
 
+void CongestionController::set_recovery_window(std::uint32_t bytes) {
+  visit(*this, [&](auto& a) { a.set_recovery_window(bytes); });
+}
+
+void CongestionController::end_recovery() {
+  visit(*this, [](auto& a) { a.end_recovery(); });
+}
+
 void CongestionController::on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data) {
   visit(*this, [&](auto& a) { a.on_rto(flight_bytes, first_timeout_of_this_data); });
 }

@@ -36,6 +36,11 @@ class CongestionController {
   /// All that was outstanding when recovery began is acknowledged; flight_bytes is still out.
   void on_recovery_exit(std::uint32_t flight_bytes);
 
+  /// In a recovery that PRR paces (RFC 9937), in place of the three calls above: the window after
+  /// an ACK; and its end, with the window at ssthresh.
+  void set_recovery_window(std::uint32_t bytes);
+  void end_recovery();
+
   /// The retransmission timer expired, for the first time or again for the same data.
   void on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data);
 

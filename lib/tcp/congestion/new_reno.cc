@@ -82,6 +82,12 @@ void NewReno::on_recovery_exit(std::uint32_t flight_bytes) {
   bytes_acked_ = 0;
 }
 
+/// RFC 9937 6.
+void NewReno::end_recovery() {
+  set_cwnd(ssthresh_);
+  bytes_acked_ = 0;
+}
+
 /// RFC 5681 3.1: ssthresh is held when the same data times out again.
 void NewReno::on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data) {
   if (first_timeout_of_this_data) ssthresh_ = half_of(flight_bytes);

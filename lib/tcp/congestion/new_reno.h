@@ -34,6 +34,8 @@ class NewReno {
   void on_duplicate_ack();
   void on_partial_ack(std::uint32_t bytes_acked);
   void on_recovery_exit(std::uint32_t flight_bytes);
+  void set_recovery_window(std::uint32_t bytes) { set_cwnd(bytes); }
+  void end_recovery();
   void on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data);
   void on_syn_losses();
   void on_idle_restart();
