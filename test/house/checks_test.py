@@ -156,5 +156,55 @@ class SizeTest(Tree):
         self.assertIn("apps/a.cc:1: 601 lines", self.check()[1])
 
 
+class ConformanceTest(Tree):
+    HEAD = ("**119 rows: 117 shown by 2 tests, 1 open, 0 unused options, 1 deviations.**\n"
+            "| row | requirement | how |\n|---|---|---|\n")
+
+    def setUp(self):
+        super().setUp()
+        self.write("test/unit/a_test.cc", "TEST(Suite, Shows) {}\nTEST_F(Fixture, Too) {}\n")
+        self.rows = {f"{kind}-{n}": "`Suite.Shows` `Fixture.Too`"
+                     for kind, last in (("MUST", 69), ("SHLD", 31), ("MAY", 18)) for n in range(1, last + 1)}
+        self.rows["MUST-2"] = "open: not built"
+        self.rows["7323-2.2"] = "deviation: for a reason"
+
+    def status(self, head=HEAD, extra=""):
+        rows = "".join(f"| {name} | it works | {how} |\n" for name, how in self.rows.items())
+        self.write("docs/tcp-conformance.md", head + rows + extra)
+        return self.run_check("check-conformance", str(self.root))
+
+    def expect_violation(self, sentence, **given):
+        status, output = self.status(**given)
+        self.assertEqual(status, 1, output)
+        self.assertIn(sentence, output)
+
+    def test_good_ledger(self):
+        self.assertEqual(self.status()[0], 0, self.status()[1])
+
+    def test_missing_test(self):
+        self.rows["MUST-3"] = "`Suite.Shows` `Fixture.Gone`"
+        self.expect_violation("docs/tcp-conformance.md:6: MUST-3: no such test: Fixture.Gone")
+
+    def test_row_that_says_nothing(self):
+        self.rows["MUST-3"] = "surely"
+        self.expect_violation("MUST-3: names no test")
+
+    def test_deviation_without_reason(self):
+        self.rows["MUST-3"] = "deviation"
+        self.expect_violation("MUST-3: 'deviation' gives no reason")
+
+    def test_missing_row(self):
+        del self.rows["SHLD-31"]
+        self.expect_violation("no row for SHLD-31")
+
+    def test_row_twice(self):
+        self.expect_violation("MAY-3 has a row already", extra="| MAY-3 | it works | `Suite.Shows` |\n")
+
+    def test_wrong_counts(self):
+        self.expect_violation("the counts must read: **119 rows", head=self.HEAD.replace("117", "118"))
+        self.run_check("check-conformance", "--update", str(self.root))
+        self.assertEqual(self.run_check("check-conformance", str(self.root))[0], 0)
+
+
 if __name__ == "__main__":
     unittest.main()

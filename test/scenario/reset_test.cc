@@ -87,6 +87,19 @@ TEST(Reset, InEverySynchronizedState) {
   }
 }
 
+// SHLD-2: data on a RST is not the stream's, and makes no difference.
+TEST(Reset, MayCarryData) {
+  for (const char* flags : {"R", "R."}) {
+    Established t;
+    t.in(seg(flags, 1, 1, "port closed by the administrator"));
+    t.silent();
+    EXPECT_EQ(t.state(), kClosed);
+    EXPECT_EQ(t.record().reason, CloseReason::kReset);
+    EXPECT_EQ(t.record().received, "");
+    EXPECT_EQ(t.record().peer_finished, 0u);
+  }
+}
+
 TEST(Reset, ChallengeAcksAreLimited) {
   Established t;
   t.in(seg("R", 2, 0));
