@@ -140,7 +140,8 @@ void WireMonitor::check_syn(Event& event) {
     flow.snd_una = syn.seq;
     flow.snd_max = syn.seq + 1;
     flow.last_ts_value = syn.ts.value;
-  } else if (flow.established || flow.snd_max != flow.own_syn->seq + 1) {
+  } else if (flow.snd_max != flow.own_syn->seq + 1 ||
+             (flow.established && !still_half_open(event))) {
     violate(event, "a SYN in the middle of a connection");
   }
   if (syn.has('F')) violate(event, "SYN and FIN in one segment");
@@ -160,6 +161,13 @@ bool WireMonitor::begins_anew(const Event& event) const {
   const bool answers_another = syn.has('.') && flow.peer_syn && syn.ack != flow.peer_syn->seq + 1;
   const bool forgotten = event.now - flow.last_sent >= kForgottenAfter;
   return answers_another || (syn.seq != flow.own_syn->seq && (!flow.established || forgotten));
+}
+
+// While no connection is free for it, a passive open repeats its SYN,ACK though the peer has
+// acknowledged it; it must not have shown that it took anything of the peer's.
+bool WireMonitor::still_half_open(const Event& event) const {
+  const Flow& flow = event.flow;
+  return event.segment.has('.') && flow.peer_syn && flow.last_ack == flow.peer_syn->seq + 1;
 }
 
 // RFC 7323 2.2, 3.2; RFC 2018 2: a SYN-ACK answers only what the SYN offered.

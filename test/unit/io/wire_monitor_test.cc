@@ -187,6 +187,13 @@ TEST_F(Monitor, SynInTheMiddle) {
   expect_violation("a SYN in the middle of a connection");
 }
 
+// ... but one that waits for a TCB may repeat its SYN,ACK, until it has acknowledged data.
+TEST_F(Monitor, ASynAckMayBeRepeatedByWhoHasTakenNothingYet) {
+  establish();
+  sent({.flags = "S.", .seq = kOurs, .ack = kPeers + 1, .window = 8000});
+  EXPECT_EQ(monitor_.violations(), std::vector<std::string>{});
+}
+
 TEST_F(Monitor, ASegmentBeforeAnySyn) {
   sent({.seq = 1, .ack = 1});
   expect_violation("a segment before any SYN");
