@@ -141,7 +141,7 @@ void WireMonitor::check_syn(Event& event) {
     flow.snd_max = syn.seq + 1;
     flow.last_ts_value = syn.ts.value;
   } else if (flow.snd_max != flow.own_syn->seq + 1 ||
-             (flow.established && !still_half_open(event))) {
+             (flow.established && !(syn.has('.') && has_shown_nothing(flow)))) {
     violate(event, "a SYN in the middle of a connection");
   }
   if (syn.has('F')) violate(event, "SYN and FIN in one segment");
@@ -163,11 +163,11 @@ bool WireMonitor::begins_anew(const Event& event) const {
   return answers_another || (syn.seq != flow.own_syn->seq && (!flow.established || forgotten));
 }
 
-// While no connection is free for it, a passive open repeats its SYN,ACK though the peer has
-// acknowledged it; it must not have shown that it took anything of the peer's.
-bool WireMonitor::still_half_open(const Event& event) const {
-  const Flow& flow = event.flow;
-  return event.segment.has('.') && flow.peer_syn && flow.last_ack == flow.peer_syn->seq + 1;
+// Nothing but a SYN,ACK was sent, and nothing of the peer's but its SYN acknowledged: although the
+// peer has answered that, the connection may still wait for a TCB, and repeat it.
+bool WireMonitor::has_shown_nothing(const Flow& flow) {
+  return flow.own_syn && flow.peer_syn && flow.snd_max == flow.own_syn->seq + 1 &&
+         flow.last_ack == flow.peer_syn->seq + 1;
 }
 
 // RFC 7323 2.2, 3.2; RFC 2018 2: a SYN-ACK answers only what the SYN offered.

@@ -79,7 +79,7 @@ class WireMonitor {
 
   void peer_acknowledges(Flow& flow, const Segment& segment);
   void check_syn(Event& event);
-  bool still_half_open(const Event& event) const;
+  static bool has_shown_nothing(const Flow& flow);
   bool begins_anew(const Event& event) const;
   void check_syn_options(Event& event);
   void adopt_peer_syn(Flow& flow, const Segment& syn);
