@@ -206,5 +206,37 @@ class ConformanceTest(Tree):
         self.assertEqual(self.run_check("check-conformance", str(self.root))[0], 0)
 
 
+class StateDiagramTest(Tree):
+    TABLE = ("constexpr std::array kEdges = {\n    Edge{kClosed, kSynSent},  // active OPEN\n"
+             "    Edge{kFinWait1, kFinWait2},  // ACK of our FIN\n};\n  if (to == kClosed) return true;\n")
+
+    def setUp(self):
+        super().setUp()
+        self.write("lib/tcp/state.cc", self.TABLE)
+        self.write("docs/README.md", "")
+        self.assertEqual(self.run_check("state-diagram", str(self.root))[0], 0)
+
+    def check(self):
+        return self.run_check("state-diagram", "--check", str(self.root))
+
+    def test_drawing_of_the_table(self):
+        self.assertEqual(self.check()[0], 0)
+        text = (self.root / "docs/state-diagram.md").read_text()
+        self.assertIn("FIN_WAIT_1 --> FIN_WAIT_2: ACK of our FIN", text)
+        self.assertIn("| CLOSED | SYN-SENT | active OPEN |", text)
+
+    def test_drift(self):
+        self.write("lib/tcp/state.cc", self.TABLE.replace("kFinWait2}", "kTimeWait}"))
+        status, output = self.check()
+        self.assertEqual(status, 1)
+        self.assertIn("docs/state-diagram.md is not what lib/tcp/state.cc says", output)
+
+    def test_edge_without_a_cause(self):
+        self.write("lib/tcp/state.cc", self.TABLE.replace("  // active OPEN", ""))
+        status, output = self.check()
+        self.assertEqual(status, 1)
+        self.assertIn("an edge without a comment", output)
+
+
 if __name__ == "__main__":
     unittest.main()
