@@ -6,16 +6,7 @@
 #include "base/assert.h"
 #include "wire/ethernet.h"
 
-namespace tern::net {
-namespace {
-
-// At most a quarter of the port's frames wait, where it says how many it has.
-std::uint32_t waiting_limit(const PortInfo& port) {
-  const std::uint32_t most = NeighbourTable::kMaxWaiting;
-  return port.tx_frames == 0 ? most : std::clamp(port.tx_frames / 4, 1U, most);
-}
-
-}  // namespace
+namespace tern {
 
 std::string_view to_string(NeighbourState state) {
   switch (state) {
@@ -32,6 +23,19 @@ std::string_view to_string(NeighbourState state) {
   }
   return "?";
 }
+
+}  // namespace tern
+
+namespace tern::net {
+namespace {
+
+// At most a quarter of the port's frames wait, where it says how many it has.
+std::uint32_t waiting_limit(const PortInfo& port) {
+  const std::uint32_t most = NeighbourTable::kMaxWaiting;
+  return port.tx_frames == 0 ? most : std::clamp(port.tx_frames / 4, 1U, most);
+}
+
+}  // namespace
 
 NeighbourTable::NeighbourTable(std::uint32_t max_neighbours, std::uint32_t gateway, ArpSender& arp,
                                Egress& egress, Counters& counters, const SipKey& key)

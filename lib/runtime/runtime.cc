@@ -24,6 +24,7 @@
 #include "runtime/dpdk_log.h"
 #include "runtime/memory_plan.h"
 #include "runtime/stop_requests.h"
+#include "runtime/telemetry.h"
 #include "runtime/worker.h"
 #include "stack/config_check.h"
 #include "steering/exchange.h"
@@ -151,6 +152,7 @@ class Runtime::Impl {
   absl::Status open_device();
   absl::Status make_exchange();
   absl::Status make_stations();
+  absl::Status make_telemetry();
   absl::Status open_capture(Station& station, unsigned number);
   absl::Status make_worker(Station& station);
   DrainResult run_workers();
@@ -169,11 +171,12 @@ class Runtime::Impl {
   std::unique_ptr<Exchange> exchange_;  // of several workers
   std::vector<std::unique_ptr<Station>> stations_;
   std::uint64_t start_cycles_ = 0;
+  std::unique_ptr<runtime::Telemetry> telemetry_;
 };
 
 absl::Status Runtime::Impl::bring_up() {
   for (const auto step : {&Impl::check, &Impl::start_eal, &Impl::open_device, &Impl::make_exchange,
-                          &Impl::make_stations})
+                          &Impl::make_stations, &Impl::make_telemetry})
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   return absl::OkStatus();
 }
@@ -245,6 +248,19 @@ absl::Status Runtime::Impl::make_stations() {
       station.steering = std::make_unique<SteeringPort>(station.wire(), *exchange_, queue);
     if (absl::Status status = make_worker(station); !status.ok()) return status;
   }
+  return absl::OkStatus();
+}
+
+absl::Status Runtime::Impl::make_telemetry() {
+  std::vector<Worker*> workers;
+  for (const auto& station : stations_) workers.push_back(station->worker.get());
+  telemetry_ =
+      std::make_unique<runtime::Telemetry>(runtime::TelemetryFacts{.program = config_.program,
+                                                                   .device = device_->name(),
+                                                                   .driver = device_->driver(),
+                                                                   .mac = device_->info().mac,
+                                                                   .mtu = config_.mtu},
+                                           std::move(workers));
   return absl::OkStatus();
 }
 

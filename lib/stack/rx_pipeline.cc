@@ -67,24 +67,41 @@ void StackImpl::look_up_burst(std::size_t count) {
 
 // Pass 3: each frame meets its protocol.
 void StackImpl::process_burst(std::size_t count, Instant now) {
-  for (std::size_t i = 0; i < count; ++i) {
-    Slot& slot = slots_[i];
-    switch (slot.parsed.kind) {
-      case wire::FrameKind::kTcp4:
-        process_segment(slot, frames_[i]);
-        continue;
-      case wire::FrameKind::kArp:
-        receive_arp(slot.parsed, now);
-        break;
-      case wire::FrameKind::kIcmp4:
-        if (!receive_icmp(slot.parsed, frames_[i], now)) continue;
-        break;
-      case wire::FrameKind::kDrop:
-        count_drop(counters_, slot.parsed.drop);
-        break;
-    }
-    bin_.add(frames_[i]);
+  if (!port_.wants_drops()) {
+    for (std::size_t i = 0; i < count; ++i) process_frame(slots_[i], frames_[i], now);
+    return;
   }
+  Counters before = counters_;
+  for (std::size_t i = 0; i < count; ++i) {
+    process_frame(slots_[i], frames_[i], now);
+    tell_of_drop(i, before);
+  }
+}
+
+// A drop is counted wherever it is decided; the counter that has moved says which it was.
+void StackImpl::tell_of_drop(std::size_t index, Counters& before) {
+  for (const CounterInfo& info : counter_infos()) {
+    if (!info.is_drop || counters_.*info.member == before.*info.member) continue;
+    before.*info.member = counters_.*info.member;
+    port_.note_drop(index, drop_reason(info));
+  }
+}
+
+void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
+  switch (slot.parsed.kind) {
+    case wire::FrameKind::kTcp4:
+      return process_segment(slot, frame);
+    case wire::FrameKind::kArp:
+      receive_arp(slot.parsed, now);
+      break;
+    case wire::FrameKind::kIcmp4:
+      if (!receive_icmp(slot.parsed, frame, now)) return;
+      break;
+    case wire::FrameKind::kDrop:
+      count_drop(counters_, slot.parsed.drop);
+      break;
+  }
+  bin_.add(frame);
 }
 
 void StackImpl::receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+
 #include "stack/stack_impl.h"
+#include "tcp/timers.h"
 
 namespace tern {
 
@@ -7,6 +10,10 @@ using tcp::Tcb;
 namespace flag = tcp::flag;
 
 namespace {
+
+// Free places are passed over, but not without end: a table may be large and hold little.
+constexpr std::uint64_t kLooksPerSocket = 16;
+constexpr std::uint64_t kUnlimited = 1ull << 40;
 
 std::uint32_t microseconds(Duration d) {
   return static_cast<std::uint32_t>(
@@ -22,11 +29,13 @@ ConnectionInfo listener_info(const tcp::Listener& l) {
   return info;
 }
 
-ConnectionInfo time_wait_info(const tcp::TimeWaitRecord& r) {
+ConnectionInfo time_wait_info(const tcp::TimeWaitRecord& r, Instant now) {
   ConnectionInfo info;
   info.state = TcpState::kTimeWait;
   info.local = {Ipv4Address(r.tuple.local_address), r.tuple.local_port};
   info.remote = {Ipv4Address(r.tuple.remote_address), r.tuple.remote_port};
+  info.timer = ConnectionTimer::kTimeWait;
+  info.timer_us = microseconds(std::max(r.deadline - now, Duration::zero()));
   return info;
 }
 
@@ -37,6 +46,24 @@ ConnectionInfo half_open_info(const tcp::HalfOpen& h) {
   info.remote = {Ipv4Address(h.tuple.remote_address), h.tuple.remote_port};
   info.segments_retransmitted = h.retransmits;
   return info;
+}
+
+constexpr ConnectionTimer kTimers[tcp::kTimerKinds] = {
+    ConnectionTimer::kRetransmit, ConnectionTimer::kPersist, ConnectionTimer::kDelayedAck,
+    ConnectionTimer::kState};
+
+// The earliest of the connection's running timers.
+void add_timer(const tcp::Engine& e, const Tcb& c, ConnectionInfo& info) {
+  Instant earliest = kNever;
+  for (std::size_t kind = 0; kind < tcp::kTimerKinds; ++kind) {
+    if (!tcp::is_running(c, static_cast<tcp::TimerKind>(kind))) continue;
+    const Instant at = e.instant_of(c.deadline[kind]);
+    if (at >= earliest) continue;
+    earliest = at;
+    info.timer = kTimers[kind];
+    info.timer_us = microseconds(std::max(at - e.now, Duration::zero()));
+  }
+  info.backoffs = std::max(c.retransmits, c.persist_probes);
 }
 
 }  // namespace
@@ -63,6 +90,8 @@ ConnectionInfo StackImpl::info(const Tcb& c) const {
   info.window_scaling = c.has(flag::kWindowScaling);
   info.send_window_scale = c.snd_wscale;
   info.receive_window_scale = c.rcv_wscale;
+  info.user_data = c.user_data;
+  add_timer(engine_, c, info);
   return info;
 }
 
@@ -74,8 +103,10 @@ std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
   const std::uint64_t connections = listeners + engine_.tcbs.touched();
   const std::uint64_t timed = connections + engine_.time_wait.touched();
   const std::uint64_t end = timed + engine_.syn_cache.touched();
+  const std::uint64_t looks = limit > kUnlimited ? end : kLooksPerSocket * limit;
+  const std::uint64_t stop = std::min(end, cursor + looks);
   for (std::size_t listed = 0; cursor < end; ++cursor) {
-    if (listed == limit) return cursor;
+    if (listed == limit || cursor == stop) return cursor;
     const std::size_t before = out.size();
     if (cursor < listeners) {
       const tcp::Listener& l = engine_.listeners[static_cast<std::uint32_t>(cursor)];
@@ -86,7 +117,7 @@ std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
     } else if (cursor < timed) {
       const auto record = static_cast<std::uint32_t>(cursor - connections);
       if (engine_.time_wait.is_in_use(record))
-        out.push_back(time_wait_info(engine_.time_wait[record]));
+        out.push_back(time_wait_info(engine_.time_wait[record], engine_.now));
     } else {
       const auto record = static_cast<std::uint32_t>(cursor - timed);
       if (engine_.syn_cache.is_in_use(record))

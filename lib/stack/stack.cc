@@ -168,7 +168,18 @@ StackUsage StackImpl::usage() const {
           .returning_frames = static_cast<std::uint32_t>(bin_.size()),
           .send_chunks = engine_.send_chunks.in_use(),
           .receive_chunks = engine_.receive_buffers.chunks_in_use(),
-          .sack_senders = engine_.sack_senders.in_use()};
+          .sack_senders = engine_.sack_senders.in_use(),
+          .by_state = engine_.by_state};
+}
+
+std::optional<Connection> StackImpl::find(const Endpoint& local, const Endpoint& remote) {
+  if (!local.address.is_v4() || !remote.address.is_v4()) return std::nullopt;
+  const flow::FourTuple4 tuple{local.address.v4().value(), remote.address.v4().value(), local.port,
+                               remote.port};
+  const std::uint32_t index =
+      tcp::find(engine_, flow::table_hash(engine_.keys.table, tuple), tuple);
+  if (index == kNoIndex || (index & tcp::kTimeWaitBit) != 0) return std::nullopt;
+  return handle_of(index);
 }
 
 StackUsage& StackUsage::operator+=(const StackUsage& other) {
@@ -178,6 +189,7 @@ StackUsage& StackUsage::operator+=(const StackUsage& other) {
         &StackUsage::staged_frames, &StackUsage::spare_frames, &StackUsage::returning_frames,
         &StackUsage::send_chunks, &StackUsage::receive_chunks, &StackUsage::sack_senders})
     this->*member += other.*member;
+  for (std::size_t i = 0; i < by_state.size(); ++i) by_state[i] += other.by_state[i];
   return *this;
 }
 
@@ -228,6 +240,10 @@ void Stack::on_syn_flood(std::function<void(const SynFlood&)> observer) {
 std::uint64_t Stack::list(std::uint64_t cursor, std::size_t limit,
                           std::vector<ConnectionInfo>& out) const {
   return impl_->list(cursor, limit, out);
+}
+void Stack::list_neighbours(std::vector<NeighbourInfo>& out) const { impl_->list_neighbours(out); }
+std::optional<Connection> Stack::find(const Endpoint& local, const Endpoint& remote) {
+  return impl_->find(local, remote);
 }
 void Stack::drain() { impl_->drain(); }
 void Stack::abort_all() { impl_->abort_all(); }

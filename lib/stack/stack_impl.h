@@ -37,6 +37,10 @@ class StackImpl {
   }
   std::uint64_t list(std::uint64_t cursor, std::size_t limit,
                      std::vector<ConnectionInfo>& out) const;
+  void list_neighbours(std::vector<NeighbourInfo>& out) const {
+    interface_.list_neighbours(engine_.now, out);
+  }
+  std::optional<Connection> find(const Endpoint& local, const Endpoint& remote);
   void drain();
   void abort_all();
 
@@ -74,6 +78,7 @@ class StackImpl {
   void parse_burst(std::size_t count);
   void look_up_burst(std::size_t count);
   void process_burst(std::size_t count, Instant now);
+  void process_frame(Slot& slot, Frame& frame, Instant now);
   void process_segment(Slot& slot, Frame& frame);
   void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
   void claim(const flow::FourTuple4& tuple);
@@ -81,6 +86,7 @@ class StackImpl {
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
   void receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival);
+  void tell_of_drop(std::size_t index, Counters& before);
 
   // stack.cc
   std::size_t expire_timers(Instant now);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tern/stats.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/assert.h"
@@ -48,6 +49,13 @@ const CounterInfo& drop_info(DropReason reason) {
   const auto number = static_cast<std::size_t>(reason);
   TERN_ASSERT(number >= 1 && number <= kDropCount);
   return kInfos[kDrops[number - 1]];
+}
+
+DropReason drop_reason(const CounterInfo& info) {
+  const auto place = static_cast<std::size_t>(&info - kInfos);
+  const auto found = std::find(kDrops.begin(), kDrops.end(), place);
+  return found == kDrops.end() ? DropReason::kNone
+                               : static_cast<DropReason>(found - kDrops.begin() + 1);
 }
 
 std::uint64_t Counters::*drop_counter(DropReason reason) { return drop_info(reason).member; }

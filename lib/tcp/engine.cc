@@ -97,8 +97,17 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory,
                       frame_bin, stats) {}
 
-void set_state(Engine&, Tcb& c, TcpState to) {
+namespace {
+// The TCB of a connection that has ended waits for its last callback in one of the others.
+bool is_counted(TcpState state) {
+  return state != TcpState::kClosed && state != TcpState::kTimeWait;
+}
+}  // namespace
+
+void set_state(Engine& e, Tcb& c, TcpState to) {
   TERN_ASSERT(transition_allowed(c.state, to));
+  if (is_counted(c.state)) --e.by_state[static_cast<std::size_t>(c.state)];
+  if (is_counted(to)) ++e.by_state[static_cast<std::size_t>(to)];
   c.state = to;
 }
 
@@ -128,7 +137,7 @@ Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
 
 void destroy_tcb(Engine& e, Tcb& c) {
   const std::uint32_t index = e.index_of(c);
-  TERN_ASSERT(!c.has(flag::kInTable) && !c.timer_armed);
+  TERN_ASSERT(!c.has(flag::kInTable) && !c.timer_armed && !is_counted(c.state));
   if (c.has(flag::kOutput)) e.output.remove(e.tcbs, index);
   if (c.has(flag::kReady)) e.ready.remove(e.tcbs, index);
   if (c.has(flag::kStarved)) e.starved.remove(e.tcbs, index);

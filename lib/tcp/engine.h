@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
+
 #include "base/frame_bin.h"
 #include "base/index_pool.h"
 #include "flow/connection_table.h"
@@ -89,6 +91,8 @@ struct Engine {
   Instant now;            // of the current poll
   std::uint64_t tick;     // the same in wheel ticks since the epoch, rounded down
   bool draining = false;  // no new connections, either way
+  std::array<std::uint32_t, kTcpStateCount>
+      by_state{};  // TCBs, but those of connections that have ended
 
   IndexPool<Tcb> tcbs;
   flow::ConnectionTable table;

@@ -99,6 +99,16 @@ enum class SendFlags : std::uint8_t {
   kMore = 1,  ///< more follows at once: a partial segment may wait for it (until the next poll)
 };
 
+/// The timer of a connection that runs out next.
+enum class ConnectionTimer : std::uint8_t {
+  kNone,
+  kRetransmit,
+  kPersist,  ///< probes a closed window
+  kDelayedAck,
+  kState,  ///< ends a state that has lasted too long: SYN-SENT, FIN-WAIT-2
+  kTimeWait,
+};
+
 /// A snapshot for socket lists.
 struct ConnectionInfo {
   TcpState state = TcpState::kClosed;
@@ -113,6 +123,10 @@ struct ConnectionInfo {
   std::uint32_t segments_retransmitted = 0;
   bool timestamps = false, window_scaling = false;
   std::uint8_t send_window_scale = 0, receive_window_scale = 0;
+  ConnectionTimer timer = ConnectionTimer::kNone;
+  std::uint32_t timer_us = 0;  ///< until then
+  std::uint8_t backoffs = 0;   ///< time-outs, or probes, since the peer last answered
+  std::uint64_t user_data = 0;
 };
 
 /// A copyable handle of one connection. Every call checks the generation: on a connection that has

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "tern/address.h"
+#include "tern/stats.h"
 
 namespace tern {
 
@@ -84,6 +85,15 @@ class Port {
 
   /// Gives frames back, received and allocated ones in any mix.
   virtual void release(std::span<const Frame> frames) = 0;
+
+  /// Whether the port wants to hear, through note_drop(), which received frames are dropped and
+  /// why: a capture does. Asked once a burst.
+  virtual bool wants_drops() const { return false; }
+  /// The stack has dropped the frame number `index` of the last receive(). Only before the next
+  /// one.
+  virtual void note_drop(std::size_t index, DropReason reason) {
+    static_cast<void>(index), static_cast<void>(reason);
+  }
 
   /// False when frames cannot pass now: the stack then neither polls nor sends.
   virtual bool link_up() const { return true; }

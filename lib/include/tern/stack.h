@@ -3,14 +3,17 @@
 
 #include <absl/status/statusor.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tern/config.h"
 #include "tern/connection.h"
 #include "tern/handler.h"
+#include "tern/neighbour.h"
 #include "tern/port.h"
 #include "tern/stats.h"
 #include "tern/steering.h"
@@ -51,6 +54,8 @@ struct StackUsage {
   std::uint32_t send_chunks = 0;
   std::uint32_t receive_chunks = 0;
   std::uint32_t sack_senders = 0;  ///< connections whose peers' SACK blocks are noted
+  /// TCBs by their state; TIME-WAIT records count in `time_wait`, not here.
+  std::array<std::uint32_t, kTcpStateCount> by_state{};
 
   /// The sum, of several workers.
   StackUsage& operator+=(const StackUsage& other);
@@ -108,9 +113,17 @@ class Stack {
   void on_syn_flood(std::function<void(const SynFlood&)> observer);
 
   /// Appends a snapshot of up to `limit` sockets (listeners, connections, TIME-WAIT) from position
-  /// `cursor` on, and returns the position to go on from, or 0 at the end.
+  /// `cursor` on, and returns the position to go on from, or 0 at the end. Looks at a number of
+  /// positions that grows with `limit` only, so a page may hold fewer.
   std::uint64_t list(std::uint64_t cursor, std::size_t limit,
                      std::vector<ConnectionInfo>& out) const;
+
+  /// Appends a snapshot of the neighbour table, in no particular order.
+  void list_neighbours(std::vector<NeighbourInfo>& out) const;
+
+  /// The connection between these two endpoints; nothing if there is none, or only its TIME-WAIT
+  /// record.
+  std::optional<Connection> find(const Endpoint& local, const Endpoint& remote);
 
   /// Closes every connection in order and refuses new ones; usage().connections falls to 0.
   void drain();

@@ -44,5 +44,7 @@ std::span<const CounterInfo> counter_infos();
 /// The sentence of a drop reason, and its counter.
 const CounterInfo& drop_info(DropReason reason);  // reason != kNone
 std::uint64_t Counters::*drop_counter(DropReason reason);
+/// The reason that a counter of drops counts; kNone for the others. `info` is of counter_infos().
+DropReason drop_reason(const CounterInfo& info);
 
 }  // namespace tern

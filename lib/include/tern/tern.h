@@ -6,6 +6,7 @@
 #include "tern/config.h"
 #include "tern/connection.h"
 #include "tern/handler.h"
+#include "tern/neighbour.h"
 #include "tern/port.h"
 #include "tern/result.h"
 #include "tern/stack.h"

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <thread>
+
+#include "common/telemetry_client.h"
+#include "options.h"
+#include "summary.h"
+
+namespace {
+
+using app::Socket;
+using app::TelemetryClient;
+using nlohmann::json;
+using ss::Options;
+
+int fail(const absl::Status& status) {
+  fmt::print(stderr, "tern-ss: {}\n", std::string(status.message()));
+  return 1;
+}
+
+void print_line(const std::string& line) { fmt::print("{}\n", line); }
+
+absl::StatusOr<ss::RowOwner> owner_of(TelemetryClient& process) {
+  const auto config = process.ask("/tern/config");
+  if (!config.ok()) return config.status();
+  return ss::RowOwner{.program = process.program(),
+                      .pid = process.pid(),
+                      .receive_buffer = config->value("receive_buffer", std::uint64_t{0}),
+                      .send_buffer = config->value("send_buffer", std::uint64_t{0})};
+}
+
+bool needs_details(const Options& options) {
+  return options.json || options.rows.info || options.rows.extended || options.rows.timers;
+}
+
+// Visits what the filter admits, of one process.
+absl::Status visit(TelemetryClient& process, const Options& options,
+                   const std::function<void(const Socket&)>& visitor) {
+  return app::for_each_socket(process, needs_details(options), [&](const Socket& socket) {
+    if (options.filter.admits(socket)) visitor(socket);
+  });
+}
+
+absl::Status print_json(std::vector<TelemetryClient>& processes, const Options& options) {
+  bool first = true;
+  fmt::print("[");
+  for (TelemetryClient& process : processes) {
+    const absl::Status status = visit(process, options, [&](const Socket& socket) {
+      json object = socket.details;
+      object["program"] = process.program();
+      object["pid"] = process.pid();
+      fmt::print("{}\n{}", first ? "" : ",", object.dump());
+      first = false;
+    });
+    if (!status.ok()) return status;
+  }
+  fmt::print("{}]\n", first ? "" : "\n");
+  return absl::OkStatus();
+}
+
+absl::Status print_table(std::vector<TelemetryClient>& processes, const Options& options) {
+  ss::RowOptions rows = options.rows;
+  rows.process |= processes.size() > 1;
+  ss::Table table(rows, options.header, print_line);
+  for (TelemetryClient& process : processes) {
+    const auto owner = owner_of(process);
+    if (!owner.ok()) return owner.status();
+    const absl::Status status =
+        visit(process, options, [&](const Socket& socket) { table.add(socket, *owner); });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status print_summary(std::vector<TelemetryClient>& processes, const Options& options) {
+  json all = json::array();
+  for (TelemetryClient& process : processes) {
+    const auto usage = process.ask("/tern/usage");
+    const auto stats = process.ask("/tern/stats");
+    const auto config = process.ask("/tern/config");
+    for (const auto* answer : {&usage, &stats, &config})
+      if (!answer->ok()) return answer->status();
+    if (options.json)
+      all.push_back({{"usage", *usage}, {"stats", *stats}, {"config", *config}});
+    else
+      fmt::print("{}{}", &process == &processes.front() ? "" : "\n",
+                 ss::summary_text(*usage, *stats, *config));
+  }
+  if (options.json) print_line(all.dump());
+  return absl::OkStatus();
+}
+
+// The list first, as a whole: closing while it is taken would move what is listed.
+absl::Status close_all(std::vector<TelemetryClient>& processes, const Options& options) {
+  ss::Table table(options.rows, options.header, print_line);
+  for (TelemetryClient& process : processes) {
+    const auto owner = owner_of(process);
+    if (!owner.ok()) return owner.status();
+    std::vector<Socket> chosen;
+    const absl::Status status =
+        visit(process, options, [&](const Socket& socket) { chosen.push_back(socket); });
+    if (!status.ok()) return status;
+    for (const Socket& socket : chosen) {
+      const auto answer = process.ask(
+          fmt::format("/tern/close,{},{}", to_string(socket.local), to_string(socket.peer)));
+      if (answer.ok() && answer->value("closed", 0) > 0) table.add(socket, *owner);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status print_once(const Options& options) {
+  auto processes = app::find_processes(options.file_prefix);
+  if (!processes.ok()) return processes.status();
+  if (options.kill) return close_all(*processes, options);
+  if (options.summary) return print_summary(*processes, options);
+  return options.json ? print_json(*processes, options) : print_table(*processes, options);
+}
+
+// On a terminal each list takes the place of the one before.
+int watch(const Options& options) {
+  const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
+  for (;;) {
+    if (on_terminal) fmt::print("\x1b[H\x1b[2J");
+    if (const absl::Status status = print_once(options); !status.ok()) return fail(status);
+    if (!on_terminal) fmt::print("\n");
+    if (std::fflush(stdout) != 0) return 0;  // nobody reads any more
+    std::this_thread::sleep_for(std::chrono::duration<double>(options.interval_s));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto parsed = ss::parse_options(argc, argv);
+  if (const int* status = std::get_if<int>(&parsed)) return *status;
+  const Options& options = std::get<Options>(parsed);
+  if (options.watch) return watch(options);
+  const absl::Status status = print_once(options);
+  return status.ok() ? 0 : fail(status);
+}
