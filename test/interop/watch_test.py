@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""tern-ss, as its user sees it, beside a running server whose clients are the Linux kernel's."""
+import json
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+
+import interop
+from raw_tcp import ACK, FIN, SYN, RawConnection, RawHost
+
+
+class Watch:
+    """The watching programs, for one server."""
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.folder = pathlib.Path(rig.command[0]).parent
+
+    def prefix(self):
+        return f"tern-{self.rig.process.pid}"
+
+    def run(self, program, *arguments, status=0, timeout_s=30):
+        """What the program prints; it must end with `status`."""
+        command = [str(self.folder / program), "--file-prefix", self.prefix(), *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+        assert result.returncode == status, f"{command}: {result.returncode}, {result.stdout}{result.stderr}"
+        return result.stdout + result.stderr
+
+    def ss(self, *arguments):
+        """tern-ss's lines, each as its columns."""
+        return [line.split() for line in self.run("tern-ss", "-H", *arguments).splitlines()]
+
+    def wait_for(self, *arguments, count=1):
+        """The lines once there are `count` of them."""
+        rows = []
+
+        def enough():
+            rows[:] = self.ss(*arguments)
+            return len(rows) == count
+        try:
+            interop.wait_until(enough, "")
+        except AssertionError:
+            raise AssertionError(f"tern-ss {arguments}: {rows}, not {count}") from None
+        return rows
+
+
+def port_of(client):
+    return client.getsockname()[1]
+
+
+def listens_and_connects(rig):
+    """LISTEN and ESTAB, with the addresses and queues that Linux's ss shows for the other end."""
+    rig.start()
+    watch = Watch(rig)
+    assert watch.ss("-nlt") == [["LISTEN", "0", "1024", f"0.0.0.0:{interop.PORT}", "0.0.0.0:*"]]
+    with rig.connect() as client:
+        rig.check_echo(client, b"abc\n")
+        own = f"{interop.HOST}:{port_of(client)}"
+        assert watch.ss("-nt") == [["ESTAB", "0", "0", f"{interop.SERVER}:{interop.PORT}", own]]
+        linux = subprocess.run(["ss", "-ntH", "dst", interop.SERVER], capture_output=True, text=True).stdout.split()
+        assert linux[:5] == ["ESTAB", "0", "0", own, f"{interop.SERVER}:{interop.PORT}"], linux
+        assert len(watch.ss("-nat")) == 2
+    rig.stop()
+
+
+def states_that_only_a_raw_peer_holds(rig):
+    """SYN-RECV, LAST-ACK, FIN-WAIT-1 and CLOSING: each lasts while the peer says nothing."""
+    rig.start(linger_s=4)
+    watch = Watch(rig)
+    host = RawHost(interop.HOST_DEVICE)
+    half_open, last_ack, fin_wait, closing = (RawConnection(host, interop.SERVER, interop.PORT) for _ in range(4))
+    half_open.send(SYN)
+    assert watch.wait_for("-nt", "state", "syn-recv")[0][4] == f"{host.address}:{half_open.local_port}"
+    assert watch.ss("-nt") == [], "ss shows a half-open connection only when asked for"
+    for peer in (last_ack, fin_wait, closing):
+        peer.open()
+    watch.wait_for("-nt", count=3)
+    last_ack.send(FIN | ACK)
+    assert watch.wait_for("-nt", "state", "last-ack")[0][4] == f"{host.address}:{last_ack.local_port}"
+    rig.signal_server()
+    watch.wait_for("-nt", "state", "fin-wait-1", count=2)
+    closing.send(FIN | ACK)
+    assert watch.wait_for("-nt", "state", "closing")[0][4] == f"{host.address}:{closing.local_port}"
+    assert watch.wait_for("-nt", "state", "fin-wait-1")[0][4] == f"{host.address}:{fin_wait.local_port}"
+    rig.wait_for_end()
+
+
+def time_wait_of_the_first_to_close(rig):
+    """-K resets; a drain closes first, and leaves TIME-WAIT behind while another connection lasts."""
+    rig.start(linger_s=20)
+    watch = Watch(rig)
+    first, second = rig.connect(), rig.connect()
+    rig.check_echo(first, b"one")
+    rig.check_echo(second, b"two")
+    rig.signal_server()
+    interop.wait_until(lambda: first.recv(10) == b"", "the server's FIN")
+    watch.wait_for("-nt", "state", "fin-wait-2", count=2)
+    assert watch.ss("-nl") == []
+    first.close()
+    row = watch.wait_for("-nto", "state", "time-wait")[0]
+    assert row[:3] == ["TIME-WAIT", "0", "0"], row
+    assert row[5].startswith("timer:(timewait,"), row
+    assert len(watch.ss("-nt")) == 1, "without -a TIME-WAIT is not shown"
+    assert len(watch.ss("-nat")) == 2
+    second.close()
+    rig.wait_for_end(time_wait=2)
+
+
+def filters_choose(rig):
+    rig.start()
+    watch = Watch(rig)
+    clients = [rig.connect() for _ in range(5)]
+    ports = sorted(port_of(c) for c in clients)
+    watch.wait_for("-nt", count=5)
+    assert len(watch.ss("-nt", "dport", "=", f":{ports[2]}")) == 1
+    assert len(watch.ss("-nt", f"( dport = :{ports[0]} or dport = :{ports[1]} )")) == 2
+    assert len(watch.ss("-nt", "dport", "gt", str(ports[2]))) == 2
+    assert len(watch.ss("-nt", "not", "dst", f"{interop.HOST}/24")) == 0
+    assert len(watch.ss("-nt", "sport", "=", f":{interop.PORT}")) == 5
+    assert watch.ss("-nt6") == []
+    for client in clients:
+        client.close()
+    rig.stop()
+
+
+def kills_what_a_filter_selects(rig):
+    """-K: the client sees a RST, the server's application hears of it, the others go on."""
+    rig.start()
+    watch = Watch(rig)
+    victim, other = rig.connect(), rig.connect()
+    rig.check_echo(victim, b"last")
+    rows = watch.ss("-K", "-n", "dport", "=", f":{port_of(victim)}")
+    assert len(rows) == 1 and rows[0][4] == f"{interop.HOST}:{port_of(victim)}", rows
+    try:
+        assert victim.recv(10) != b"", "a FIN, not a RST"
+    except ConnectionResetError:
+        pass
+    interop.wait_until(lambda: rig.count("disconnected") == 1, "disconnected")
+    rig.check_echo(other, b"still here")
+    assert watch.ss("-K", "-n", "dport", "=", f":{port_of(victim)}") == []
+    other.close()
+    rig.stop()
+
+
+def details_and_json(rig):
+    rig.start()
+    watch = Watch(rig)
+    client = rig.connect()
+    rig.check_echo(client, b"x" * 1000)
+    text = watch.run("tern-ss", "-ntieom")
+    for word in ("wscale:", "rto:200", "rtt:", "mss:1448", "cwnd:10", "bytes_acked:1000", "skmem:(", "user:0x1"):
+        assert word in text, f"{word} is not in:\n{text}"
+    sockets = json.loads(watch.run("tern-ss", "-at", "--json"))
+    assert [s["state"] for s in sockets] == ["LISTEN", "ESTABLISHED"]
+    assert sockets[1]["bytes_received"] == 1000 and sockets[1]["pid"] == rig.process.pid
+    summary = watch.run("tern-ss", "-s")
+    assert "TCP:   1 (estab 1, synrecv 0, timewait 0)" in summary, summary
+    client.close()
+    rig.stop()
+
+
+def nobody_runs(rig):
+    """Exit 1 and a sentence when there is no process, 2 for a mistake."""
+    rig.start()
+    watch = Watch(rig)
+    assert "is not expected here" in watch.run("tern-ss", "bogus", status=2)
+    assert "there is none" in watch.run("tern-ss", "-K", status=2)
+    rig.signal_server(signal.SIGTERM)
+    rig.wait_for_end()
+    assert "no Tern process with file prefix" in watch.run("tern-ss", "-nat", status=1)
+
+
+def many_connections(rig):
+    """A long list comes in pages, and names every client once."""
+    count = 500 if rig.sanitized else 3000
+    rig.start(quiet=True)
+    watch = Watch(rig)
+    clients = [rig.connect() for _ in range(count)]
+    rows = watch.ss("-nt")
+    peers = {row[4] for row in rows}
+    assert peers == {f"{interop.HOST}:{port_of(c)}" for c in clients}, f"{len(rows)} rows"
+    assert len(rows) == count
+    for client in clients:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    watch.wait_for("-nt", count=0)
+    rig.stop()
+
+
+if __name__ == "__main__":
+    interop.main([listens_and_connects, states_that_only_a_raw_peer_holds, time_wait_of_the_first_to_close, filters_choose,
+                  kills_what_a_filter_selects, details_and_json, nobody_runs, many_connections])
