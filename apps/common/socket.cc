@@ -44,15 +44,24 @@ std::optional<Socket> socket_of(nlohmann::json& answer) {
 
 }  // namespace
 
+absl::StatusOr<SocketPage> next_page(TelemetryClient& process, bool full, std::uint64_t cursor) {
+  auto answer = process.ask("/tern/sockets," + std::to_string(cursor) + (full ? ",full" : ""));
+  if (!answer.ok()) return answer.status();
+  SocketPage page{.sockets = {}, .next = answer->value("next", std::uint64_t{0})};
+  for (std::size_t i = 0; answer->contains(std::to_string(i)); ++i)
+    if (auto socket = socket_of((*answer)[std::to_string(i)]))
+      page.sockets.push_back(*std::move(socket));
+  return page;
+}
+
 absl::Status for_each_socket(TelemetryClient& process, bool full,
                              const std::function<void(const Socket&)>& visit) {
   std::uint64_t cursor = 0;
   do {
-    auto page = process.ask("/tern/sockets," + std::to_string(cursor) + (full ? ",full" : ""));
+    const auto page = next_page(process, full, cursor);
     if (!page.ok()) return page.status();
-    cursor = page->value("next", std::uint64_t{0});
-    for (std::size_t i = 0; page->contains(std::to_string(i)); ++i)
-      if (const auto socket = socket_of((*page)[std::to_string(i)])) visit(*socket);
+    for (const Socket& socket : page->sockets) visit(socket);
+    cursor = page->next;
   } while (cursor != 0);
   return absl::OkStatus();
 }

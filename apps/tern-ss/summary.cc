@@ -40,9 +40,16 @@ std::string summary_text(const json& usage, const json& stats, const json& confi
   text += fmt::format("By state:   {}\n", states_line(usage));
   text += fmt::format("Room:       {} of {} connections, {} of {} TIME-WAIT records\n", connections,
                       number(config, "max_connections"), waiting, number(config, "max_time_wait"));
-  text += fmt::format("Half-open:  {} now (at most {} a listener), {} given up, {} SYNs refused\n",
-                      number(usage, "state_syn_received"), number(config, "max_half_open"),
+  text += fmt::format("Half-open:  {} of {} in the SYN cache, {} given up, {} SYNs refused\n",
+                      number(usage, "half_open"), number(usage, "syn_cache_entries"),
                       number(stats, "half_open_expired"), number(stats, "drop_tcp_half_open_full"));
+  text += fmt::format("Cookies:    {} sent, {} accepted, {} rejected\n",
+                      number(usage, "syn_cookies_sent"), number(usage, "syn_cookies_accepted"),
+                      number(usage, "syn_cookies_rejected"));
+  text +=
+      number(usage, "syn_flood") != 0
+          ? fmt::format("SYN flood:  under way for {} s\n", number(usage, "syn_flood_ms") / 1000)
+          : fmt::format("SYN flood:  none now, {} so far\n", number(stats, "syn_floods"));
   return text;
 }
 

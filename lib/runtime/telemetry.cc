@@ -60,6 +60,17 @@ std::optional<Endpoint> endpoint_in(std::string_view text) {
   return Endpoint{*ip, static_cast<std::uint16_t>(*port)};
 }
 
+// Of several workers: under attack if one of them is, for as long as the first has been.
+void add_to(SynFlood& sum, const SynFlood& more) {
+  if (more.active) sum.since = sum.active ? std::min(sum.since, more.since) : more.since;
+  sum.active |= more.active;
+  sum.half_open += more.half_open;
+  sum.cache_entries += more.cache_entries;
+  sum.cookies_sent += more.cookies_sent;
+  sum.cookies_accepted += more.cookies_accepted;
+  sum.cookies_rejected += more.cookies_rejected;
+}
+
 std::uint64_t cycles(Duration duration) {
   const auto ns = static_cast<unsigned __int128>(duration.count());
   return static_cast<std::uint64_t>(ns * rte_get_tsc_hz() / 1'000'000'000);
@@ -166,10 +177,15 @@ int Telemetry::counters(std::string_view parameters, rte_tel_data* out) {
 
 int Telemetry::usage(std::string_view, rte_tel_data* out) {
   StackUsage sum;
-  const auto add = [&](Worker& w) { sum += w.stack().usage(); };
+  SynFlood flood;
+  const auto add = [&](Worker& w) {
+    sum += w.stack().usage();
+    add_to(flood, w.stack().syn_flood());
+  };
   if (const int error = ask_all(add)) return error;
   AnswerObject answer(out);
   add_usage(sum, answer);
+  add_flood(flood, workers_[0]->now(), answer);
   return 0;
 }
 

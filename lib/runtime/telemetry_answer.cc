@@ -100,6 +100,16 @@ void add_usage(const StackUsage& usage, AnswerObject& out) {
       out.add("state_" + plain(to_string(name)), usage.by_state[state]);
 }
 
+void add_flood(const SynFlood& flood, Instant now, AnswerObject& out) {
+  out.add("syn_flood", flood.active);
+  out.add("syn_flood_ms", flood.active ? milliseconds(now - flood.since) : 0);
+  out.add("half_open", flood.half_open);
+  out.add("syn_cache_entries", flood.cache_entries);
+  out.add("syn_cookies_sent", flood.cookies_sent);
+  out.add("syn_cookies_accepted", flood.cookies_accepted);
+  out.add("syn_cookies_rejected", flood.cookies_rejected);
+}
+
 void add_socket(const ConnectionInfo& socket, bool full, AnswerObject& out) {
   out.add("state", std::string(to_string(socket.state)));
   out.add("recv_q", socket.receive_queue_bytes);

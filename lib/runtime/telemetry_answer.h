@@ -40,6 +40,8 @@ class AnswerObject {
 
 void add_config(const StackConfig& config, AnswerObject& out);
 void add_usage(const StackUsage& usage, AnswerObject& out);
+/// `now`: by the clock of the stack that told of the flood.
+void add_flood(const SynFlood& flood, Instant now, AnswerObject& out);
 /// `full`: with all that is known, for tern-ss -i.
 void add_socket(const ConnectionInfo& socket, bool full, AnswerObject& out);
 void add_neighbour(const NeighbourInfo& neighbour, AnswerObject& out);

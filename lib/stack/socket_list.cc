@@ -39,12 +39,15 @@ ConnectionInfo time_wait_info(const tcp::TimeWaitRecord& r, Instant now) {
   return info;
 }
 
-ConnectionInfo half_open_info(const tcp::HalfOpen& h) {
+ConnectionInfo half_open_info(const tcp::HalfOpen& h, Instant now) {
   ConnectionInfo info;
   info.state = TcpState::kSynReceived;
   info.local = {Ipv4Address(h.tuple.local_address), h.tuple.local_port};
   info.remote = {Ipv4Address(h.tuple.remote_address), h.tuple.remote_port};
   info.segments_retransmitted = h.retransmits;
+  info.timer = ConnectionTimer::kRetransmit;
+  info.timer_us = microseconds(std::max(h.deadline - now, Duration::zero()));
+  info.backoffs = h.retransmits;
   return info;
 }
 
@@ -121,7 +124,7 @@ std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
     } else {
       const auto record = static_cast<std::uint32_t>(cursor - timed);
       if (engine_.syn_cache.is_in_use(record))
-        out.push_back(half_open_info(engine_.syn_cache[record]));
+        out.push_back(half_open_info(engine_.syn_cache[record], engine_.now));
     }
     listed += out.size() - before;
   }

@@ -156,6 +156,8 @@ Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionH
 }
 
 StackUsage StackImpl::usage() const {
+  auto by_state = engine_.by_state;
+  by_state[static_cast<std::size_t>(TcpState::kSynReceived)] += engine_.syn_cache.size();
   return {.connections = engine_.tcbs.in_use(),
           .half_open = engine_.syn_cache.size(),
           .time_wait = engine_.time_wait.size(),
@@ -169,7 +171,7 @@ StackUsage StackImpl::usage() const {
           .send_chunks = engine_.send_chunks.in_use(),
           .receive_chunks = engine_.receive_buffers.chunks_in_use(),
           .sack_senders = engine_.sack_senders.in_use(),
-          .by_state = engine_.by_state};
+          .by_state = by_state};
 }
 
 std::optional<Connection> StackImpl::find(const Endpoint& local, const Endpoint& remote) {
@@ -178,7 +180,7 @@ std::optional<Connection> StackImpl::find(const Endpoint& local, const Endpoint&
                                remote.port};
   const std::uint32_t index =
       tcp::find(engine_, flow::table_hash(engine_.keys.table, tuple), tuple);
-  if (index == kNoIndex || (index & tcp::kTimeWaitBit) != 0) return std::nullopt;
+  if (index == kNoIndex || !tcp::names_tcb(index)) return std::nullopt;
   return handle_of(index);
 }
 

@@ -54,7 +54,7 @@ struct StackUsage {
   std::uint32_t send_chunks = 0;
   std::uint32_t receive_chunks = 0;
   std::uint32_t sack_senders = 0;  ///< connections whose peers' SACK blocks are noted
-  /// TCBs by their state; TIME-WAIT records count in `time_wait`, not here.
+  /// Connections by their state; TIME-WAIT records count in `time_wait`, not here.
   std::array<std::uint32_t, kTcpStateCount> by_state{};
 
   /// The sum, of several workers.
@@ -121,8 +121,8 @@ class Stack {
   /// Appends a snapshot of the neighbour table, in no particular order.
   void list_neighbours(std::vector<NeighbourInfo>& out) const;
 
-  /// The connection between these two endpoints; nothing if there is none, or only its TIME-WAIT
-  /// record.
+  /// The connection between these two endpoints; nothing if there is none, if it is half open
+  /// still, or only its TIME-WAIT record is left.
   std::optional<Connection> find(const Endpoint& local, const Endpoint& remote);
 
   /// Closes every connection in order and refuses new ones; usage().connections falls to 0.

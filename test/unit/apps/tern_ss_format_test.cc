@@ -117,7 +117,20 @@ TEST(SsSummary, CountsByState) {
   EXPECT_THAT(text, HasSubstr("x (pid 7) at 10.0.2.2/24\n"));
   EXPECT_THAT(text, HasSubstr("TCP:   6 (estab 3, synrecv 1, timewait 2)\n"));
   EXPECT_THAT(text, HasSubstr("By state:   syn-received 1, established 3\n"));
-  EXPECT_THAT(text, HasSubstr("Half-open:  1 now (at most 1024 a listener), 5 given up, 6 SYNs"));
+  EXPECT_THAT(text, HasSubstr("SYN flood:  none now, 2 so far\n"));
+}
+
+TEST(SsSummary, SaysThatAFloodIsUnderWay) {
+  const std::string text =
+      summary_text(json{{"half_open", 1024},
+                        {"syn_cache_entries", 1024},
+                        {"syn_flood", 1},
+                        {"syn_flood_ms", 12'345},
+                        {"syn_cookies_sent", 99}},
+                   json{{"half_open_expired", 5}, {"drop_tcp_half_open_full", 6}}, json::object());
+  EXPECT_THAT(text, HasSubstr("Half-open:  1024 of 1024 in the SYN cache, 5 given up, 6 SYNs"));
+  EXPECT_THAT(text, HasSubstr("Cookies:    99 sent, 0 accepted, 0 rejected\n"));
+  EXPECT_THAT(text, HasSubstr("SYN flood:  under way for 12 s\n"));
 }
 
 }  // namespace
