@@ -233,7 +233,7 @@ class Parser {
     if (is_next({"=", "==", "eq"})) take();
     const std::string word = take();
     const auto pattern = parse_host(word);
-    if (!pattern)
+    if (word.empty() || !pattern)
       return fail(absl::StrCat("'", word, "' is not an address, as in 10.0.1.0/24 or :9999"));
     return make([end, p = *pattern](const Socket& s) { return p.matches(s.*end); });
   }

@@ -14,7 +14,10 @@ using enum tern::TcpState;
 
 Socket make_socket(const std::string& local, const std::string& peer,
                    TcpState state = kEstablished) {
-  return {.state = state, .local = *app::parse_endpoint(local), .peer = *app::parse_endpoint(peer)};
+  return {.state = state,
+          .local = *app::parse_endpoint(local),
+          .peer = *app::parse_endpoint(peer),
+          .details = {}};
 }
 
 const Socket kClient = make_socket("10.0.2.2:9999", "10.0.1.2:47762");

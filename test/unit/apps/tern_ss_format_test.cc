@@ -102,18 +102,17 @@ TEST(SsFormat, ServicesHaveNamesUnlessNumeric) {
 }
 
 TEST(SsSummary, CountsByState) {
-  const std::string text =
-      summary_text(json{{"connections", 4},
-                        {"time_wait", 2},
-                        {"state_established", 3},
-                        {"state_syn_received", 1}},
-                   json{{"half_open_expired", 5}, {"drop_tcp_half_open_full", 6}},
-                   json{{"program", "x"},
-                        {"pid", 7},
-                        {"address", "10.0.2.2/24"},
-                        {"max_connections", 4096},
-                        {"max_time_wait", 16384},
-                        {"max_half_open", 1024}});
+  const std::string text = summary_text(json{{"connections", 4},
+                                             {"time_wait", 2},
+                                             {"state_established", 3},
+                                             {"state_syn_received", 1}},
+                                        json{{"syn_floods", 2}},
+                                        json{{"program", "x"},
+                                             {"pid", 7},
+                                             {"address", "10.0.2.2/24"},
+                                             {"max_connections", 4096},
+                                             {"max_time_wait", 16384},
+                                             {"max_half_open", 1024}});
   EXPECT_THAT(text, HasSubstr("x (pid 7) at 10.0.2.2/24\n"));
   EXPECT_THAT(text, HasSubstr("TCP:   6 (estab 3, synrecv 1, timewait 2)\n"));
   EXPECT_THAT(text, HasSubstr("By state:   syn-received 1, established 3\n"));
