@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -10,6 +9,8 @@
 #include <variant>
 
 #include "client.h"
+#include "common/console.h"
+#include "common/host_interface.h"
 #include "options.h"
 #include "raw_client.h"
 #include "report.h"
@@ -26,20 +27,15 @@ using bench::Snapshot;
 using tern::Duration;
 using tern::Instant;
 
-int fail(std::string_view why, int status = 1) {
-  fmt::print(stderr, "tern-bench: {}\n", why);
-  return status;
+int fail(const absl::Status& status) { return app::fail("tern-bench", status); }
+int fail(std::string_view why) {
+  return fail(absl::FailedPreconditionError(absl::string_view(why.data(), why.size())));
 }
 
-int fail(const absl::Status& status) {
-  return fail(std::string(status.message()),
-              status.code() == absl::StatusCode::kInvalidArgument ? bench::kUsageError : 1);
-}
-
-void set_log(Options& options) {
-  options.runtime.log = [verbose = options.verbose](tern::LogLevel level, std::string_view line) {
-    if (verbose || level >= tern::LogLevel::kWarning) fmt::print(stderr, "tern-bench: {}\n", line);
-  };
+// The runtime's own errors, and the kernel's end of a tap.
+absl::Status set_up_host(const Options& options) {
+  if (!options.host_ip) return absl::OkStatus();
+  return app::configure_host_interface(options.runtime.tap_name, *options.host_ip);
 }
 
 void say(const Options& options, const std::string& text) {
@@ -115,6 +111,7 @@ int serve(Options options) {
   };
   auto runtime = tern::Runtime::create(options.runtime);
   if (!runtime.ok()) return fail(runtime.status());
+  if (absl::Status status = set_up_host(options); !status.ok()) return fail(status);
   bench::Server server(options);
   watch = std::make_unique<ServerWatch>(options, **runtime, server);
   if (!watch->error().empty()) return fail(watch->error());
@@ -127,6 +124,7 @@ int serve(Options options) {
                            options.port + bench::kHttpPort));
   const absl::Status status = (*runtime)->run();
   watch->finish();
+  if (options.stats) app::print_statistics((*runtime)->stack());
   return status.ok() ? 0 : fail(status);
 }
 
@@ -145,6 +143,7 @@ int measure(Options options) {
   };
   auto created = tern::Runtime::create(options.runtime);
   if (!created.ok()) return fail(created.status());
+  if (absl::Status status = set_up_host(options); !status.ok()) return fail(status);
   runtime = created->get();
   Report report(options, tern::Runtime::cycles_per_second());
   if (!report.error().empty()) return fail(report.error());
@@ -155,6 +154,7 @@ int measure(Options options) {
   });
   say(options, runtime->describe());
   const absl::Status status = runtime->run();
+  if (options.stats) app::print_statistics(runtime->stack());
   if (!session->failure().empty()) return fail(session->failure());
   if (leaves == tern::kNever) return fail("stopped before the measurement was complete");
   return status.ok() ? 0 : fail(status);
@@ -199,11 +199,11 @@ int measure_raw(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+  app::prepare_streams();
   auto parsed = bench::parse_options(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   Options& options = std::get<Options>(parsed);
-  set_log(options);
+  options.runtime.log = app::make_log(options);
   if (options.is_server) return serve(options);
   return options.is_raw ? measure_raw(options) : measure(options);
 }

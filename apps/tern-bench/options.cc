@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,10 +16,8 @@ namespace bench {
 namespace {
 
 using tern::Ipv4Address;
-using tern::Ipv4Prefix;
 
-// By hand, since a generated one fills three screens.
-constexpr const char* kHelp =
+constexpr const char* kUsage =
     R"(usage: tern-bench server [EAL-ARGUMENT... --] [OPTION...]
        tern-bench client [EAL-ARGUMENT... --] --server A.B.C.D [OPTION...]
 The server echoes on port P, discards on P+1, sends without end on P+2 and answers HTTP on P+3.
@@ -44,11 +41,11 @@ server:
 both:
   --size N           bytes of a request and its answer, of a write, of an HTTP body (64)
   --json FILE  --csv FILE   the result; a line a second ("-": stdout)
-  --ip A.B.C.D/N     own address and subnet (server 10.0.2.2/24, client 10.0.2.3/24)
-  --gateway A.B.C.D  --mac M  --mtu N  --tap NAME  --device NAME  --max-connections N
-  --msl S            seconds; TIME-WAIT lasts twice that (0.05: ports are needed again)
-  --idle auto|busy|sleep  --trust-checksums  --capture FILE.pcapng  --quiet  --verbose
-  --config FILE  --version  --help
+  --mac M            own MAC address
+)";
+
+constexpr const char* kExamples =
+    R"(--ip is 10.0.2.2/24 for the server and 10.0.2.3/24 for the client, --msl 0.05: ports are needed again.
 example, two shells:
   tern-bench server -l 0 --vdev=net_memif0,role=server,socket=/run/b.sock -- --ip 10.0.0.1/8
   tern-bench client -l 1 --vdev=net_memif0,role=client,socket=/run/b.sock -- --ip 10.0.0.2/8 \
@@ -65,32 +62,19 @@ constexpr std::array<std::pair<std::string_view, Mode>, 7> kModes = {{{"rr", Mod
 
 // What is text until it is checked.
 struct Texts {
-  std::string ip, gateway, mac, server, mode = "rr", idle = "auto";
-  double warm_up_s = 1, seconds = -1, stay_s = 0, msl_s = 0.05;
+  std::string mac, server, mode = "rr";
+  double warm_up_s = 1, seconds = -1, stay_s = 0;
   std::uint16_t port = 0;
-  std::uint32_t max_connections = 0;
 };
+
+// TIME-WAIT lasts twice as long: a client that connects again and again needs its ports.
+constexpr double kMslSeconds = 0.05;
+constexpr double kLingerSeconds = 2;
 
 /// A mistake that no single option shows; becomes the one line on stderr.
 struct Mistake {
   std::string text;
 };
-
-tern::Duration seconds(double s) {
-  return std::chrono::duration_cast<tern::Duration>(std::chrono::duration<double>(s));
-}
-
-std::string check_prefix(const std::string& text) {
-  return Ipv4Prefix::parse(text)
-             ? ""
-             : fmt::format("'{}' is not an address with its subnet, as in 10.0.2.2/24", text);
-}
-
-std::string check_address(const std::string& text) {
-  return Ipv4Address::parse(text)
-             ? ""
-             : fmt::format("'{}' is not an IPv4 address, as in 10.0.2.1", text);
-}
 
 bool read_mac(const std::string& text, tern::MacAddress& mac) {
   auto& o = mac.octets;
@@ -108,31 +92,19 @@ std::string check_mac(const std::string& text) {
 }
 
 void add_common_options(CLI::App& app, Options& options, Texts& texts) {
-  app.add_option("--ip", texts.ip)->check(check_prefix);
-  app.add_option("--gateway", texts.gateway)->check(check_address);
   app.add_option("--mac", texts.mac)->check(check_mac);
-  app.add_option("--mtu", options.runtime.mtu)->check(CLI::Range(576, 9216));
-  app.add_option("--tap", options.runtime.tap_name);
-  app.add_option("--device", options.runtime.device);
-  app.add_option("--max-connections", texts.max_connections)->check(CLI::Range(1, 1 << 28));
-  app.add_option("--msl", texts.msl_s)->check(CLI::Range(0.001, 600.0));
-  app.add_option("--idle", texts.idle)->check(CLI::IsMember({"auto", "busy", "sleep"}));
-  app.add_flag("--trust-checksums", options.runtime.trust_missing_checksum);
-  app.add_option("--capture", options.runtime.capture_path);
   app.add_option("--port", texts.port)->check(CLI::Range(1, 65535));
   app.add_option("--size", options.size)->check(CLI::Range(1, 1 << 26));
   app.add_option("--seconds", texts.seconds)->check(CLI::Range(0.0, 1e6));
   app.add_option("--json", options.json_path);
   app.add_option("--csv", options.csv_path);
-  auto* quiet = app.add_flag("--quiet", options.quiet);
-  app.add_flag("--verbose", options.verbose)->excludes(quiet);
 }
 
 void add_client_options(CLI::App& app, Options& options, Texts& texts) {
   std::vector<std::string> names;
   for (const auto& [name, mode] : kModes) names.emplace_back(name);
   app.add_option("--mode", texts.mode)->check(CLI::IsMember(names));
-  app.add_option("--server", texts.server)->check(check_address);
+  app.add_option("--server", texts.server)->check(app::check_address);
   app.add_option("--connections", options.connections)->check(CLI::Range(1, 1 << 28));
   app.add_option("--opening", options.opening)->check(CLI::Range(1, 1 << 20));
   app.add_option("--rate", options.rate)->check(CLI::Range(0.001, 1e9));
@@ -165,9 +137,9 @@ void fill_in_client(Options& options, const Texts& texts) {
                    return entry.first == texts.mode;
                  })->second;
   options.port = texts.port != 0 ? texts.port : default_port(options.mode);
-  options.warm_up = seconds(texts.warm_up_s);
-  options.stay = seconds(texts.stay_s);
-  options.length = seconds(texts.seconds < 0 ? 10 : texts.seconds);
+  options.warm_up = app::seconds(texts.warm_up_s);
+  options.stay = app::seconds(texts.stay_s);
+  options.length = app::seconds(texts.seconds < 0 ? 10 : texts.seconds);
   if (options.mode != Mode::kL2) {
     if (texts.server.empty()) throw Mistake{"whom to ask? Name a --server"};
     options.server = *Ipv4Address::parse(texts.server);
@@ -199,20 +171,15 @@ void check_raw(const Options& options) {
     throw Mistake{"--raw captures nothing: use --capture at the server"};
 }
 
-void fill_in_stack(Options& options, const Texts& texts) {
+// CommandLine has filled in what is common to all programs.
+void fill_in_stack(Options& options) {
   tern::StackConfig& stack = options.runtime.stack;
-  stack.address = *Ipv4Prefix::parse(!texts.ip.empty()   ? texts.ip
-                                     : options.is_server ? "10.0.2.2/24"
-                                                         : "10.0.2.3/24");
-  if (!texts.gateway.empty()) stack.gateway = Ipv4Address::parse(texts.gateway);
-  stack.max_connections = texts.max_connections != 0 ? texts.max_connections
-                          : options.is_server        ? 16'384
-                                                     : options.connections + 64;
+  if (stack.max_connections == 0)
+    stack.max_connections = options.is_server ? 16'384 : options.connections + 64;
   if (stack.max_connections < options.connections)
     throw Mistake{fmt::format("--connections {} need --max-connections of as many at least",
                               options.connections)};
   stack.max_half_open = stack.max_connections;
-  stack.tcp.msl = seconds(texts.msl_s);
   stack.tcp.nagle = false;
   stack.tcp.connect_timeout = std::chrono::seconds(10);
   // An HTTP answer is queued whole.
@@ -221,49 +188,23 @@ void fill_in_stack(Options& options, const Texts& texts) {
 }
 
 void fill_in(Options& options, const Texts& texts) {
-  static const std::map<std::string_view, tern::IdleStrategy> kStrategies = {
-      {"auto", tern::IdleStrategy::kAuto},
-      {"busy", tern::IdleStrategy::kBusy},
-      {"sleep", tern::IdleStrategy::kSleep}};
-  options.runtime.idle = kStrategies.at(texts.idle);
-  options.runtime.linger = std::chrono::seconds(2);
   if (!texts.mac.empty()) read_mac(texts.mac, options.runtime.mac.emplace());
   if (options.is_server) {
     options.port = texts.port != 0 ? texts.port : options.port;
-    options.length = seconds(std::max(texts.seconds, 0.0));
+    options.length = app::seconds(std::max(texts.seconds, 0.0));
     if (options.port > 65536 - kPortCount)
       throw Mistake{fmt::format("--port {}: {} ports in a row are needed", options.port,
                                 static_cast<int>(kPortCount))};
   } else {
     fill_in_client(options, texts);
   }
-  fill_in_stack(options, texts);
+  fill_in_stack(options);
   if (options.is_raw) check_raw(options);
 }
 
 int refuse(std::string_view why) {
   fmt::print(stderr, "tern-bench: {} (see --help)\n", why);
-  return kUsageError;
-}
-
-int answer(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  return refuse(std::string(error.what()) + (unknown ? "; EAL's own stand before a '--'" : ""));
-}
-
-std::variant<Options, int> parse(CLI::App& app, Options& options, Texts& texts,
-                                 std::vector<std::string> words) {
-  std::reverse(words.begin(), words.end());  // CLI11 takes a vector from its end
-  try {
-    app.parse(words);
-    fill_in(options, texts);
-  } catch (const CLI::ParseError& error) {
-    return answer(app, error);
-  } catch (const Mistake& mistake) {
-    return refuse(mistake.text);
-  }
-  return options;
+  return app::kUsageError;
 }
 
 }  // namespace
@@ -271,30 +212,33 @@ std::variant<Options, int> parse(CLI::App& app, Options& options, Texts& texts,
 std::string_view to_string(Mode mode) { return kModes[static_cast<std::size_t>(mode)].first; }
 
 std::variant<Options, int> parse_options(int argc, const char* const* argv) {
-  std::vector<std::string> words(argv + 1, argv + argc);
   Options options;
   Texts texts;
-  const std::string role = words.empty() ? "" : words.front();
+  const std::string role = argc > 1 ? argv[1] : "";
   const bool has_role = role == "server" || role == "client";
   if (!has_role && !role.starts_with("-"))
     return refuse(role.empty() ? "server or client?"
                                : fmt::format("'{}' is neither server nor client", role));
-  if (has_role) words.erase(words.begin());
   options.is_server = role == "server";
-  options.runtime.program = "tern-bench";
   options.runtime.tap_name = options.is_server ? "ternb0" : "ternb1";
-  if (const auto end = std::find(words.begin(), words.end(), "--"); end != words.end()) {
-    options.runtime.eal_arguments.assign(words.begin(), end);
-    words.erase(words.begin(), end + 1);
+  options.runtime.stack.max_connections = 0;  // not said
+  app::CommandLine line({.name = "tern-bench",
+                         .ip = options.is_server ? "10.0.2.2/24" : "10.0.2.3/24",
+                         .usage = kUsage,
+                         .examples = kExamples},
+                        options);
+  line.app().get_option("--msl")->default_val(kMslSeconds);
+  line.app().get_option("--linger")->default_val(kLingerSeconds);
+  if (has_role) add_common_options(line.app(), options, texts);
+  if (role == "client") add_client_options(line.app(), options, texts);
+  const int skipped = has_role ? 1 : 0;
+  if (const auto status = line.parse(argc - skipped, argv + skipped)) return *status;
+  try {
+    fill_in(options, texts);
+  } catch (const Mistake& mistake) {
+    return refuse(mistake.text);
   }
-  CLI::App app;
-  app.formatter_fn([](const CLI::App*, std::string, CLI::AppFormatMode) { return kHelp; });
-  app.set_version_flag("--version", "tern-bench (Tern) " TERN_VERSION);
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  app.set_config("--config")->check(CLI::ExistingFile);
-  if (has_role) add_common_options(app, options, texts);
-  if (role == "client") add_client_options(app, options, texts);
-  return parse(app, options, texts, words);
+  return options;
 }
 
 }  // namespace bench

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <variant>
 
-#include "tern/runtime.h"
+#include "common/command_line.h"
 
 namespace bench {
 
@@ -24,8 +24,7 @@ std::string_view to_string(Mode mode);
 /// The server listens on four ports in a row, so that it need not be told what the client does.
 enum PortOffset : std::uint16_t { kEchoPort, kDiscardPort, kSourcePort, kHttpPort, kPortCount };
 
-struct Options {
-  tern::RuntimeConfig runtime;
+struct Options : app::CommonOptions {
   bool is_server = false;
   bool is_raw = false;  ///< client: without a stack
   Mode mode = Mode::kRr;
@@ -41,12 +40,9 @@ struct Options {
   bool is_round_trip = false;          ///< --rtt
   std::string path = "/", host = {};   ///< http
   std::string json_path = {}, csv_path = {}, histogram_path = {};
-  bool quiet = false, verbose = false;
 
   bool is_open_loop() const { return rate > 0; }
 };
-
-inline constexpr int kUsageError = 2;
 
 /// Reads "server|client [EAL arguments --] options". Answers an exit status instead if that is all:
 /// --help and --version (0, printed on stdout), or a mistake (2, one line on stderr).
