@@ -50,7 +50,10 @@ Client::Client(const Options& options, tern::Stack& stack, std::function<Instant
 // --- connections ---
 
 void Client::turn(Instant now) {
-  const std::uint32_t at_once = connects_per_request() ? options_.connections : options_.opening;
+  // Only few packets wait for an answer to ARP, so the first connection goes ahead.
+  const std::uint32_t at_once = totals_.opened == 0      ? 1
+                                : connects_per_request() ? options_.connections
+                                                         : options_.opening;
   while (!to_open_.empty() && opening_ < at_once && now >= retry_at_ && trouble_.empty()) {
     const std::uint32_t index = to_open_.back();
     to_open_.pop_back();

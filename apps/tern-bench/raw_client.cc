@@ -147,6 +147,16 @@ void RawClient::send(Frame& frame, const Record& r, std::uint8_t flags, std::uin
   out_.push_back(frame);
 }
 
+// A received frame has room for as much as it brought: what does not fit takes another.
+void RawClient::answer(Frame& frame, const Record& r, std::uint8_t flags, std::uint32_t seq,
+                       std::uint32_t bytes) {
+  if (frame.length >= kHeaderBytes + bytes) return send(frame, r, flags, seq, bytes);
+  done_.push_back(frame);
+  Frame larger;
+  if (take_frame(larger)) return send(larger, r, flags, seq, bytes);
+  ++totals_.failures;  // the pool is dry: this connection goes no further
+}
+
 // --- the neighbour ---
 
 // From each address of ours in turn: the server learns them from the requests.
@@ -218,13 +228,13 @@ void RawClient::on_syn_ack(Frame& frame, const Incoming& s, Record& r) {
   ++totals_.opened;
   --opening_;
   if (is_crr()) return request(frame, r, r.intended);
-  send(frame, r, kAck, r.snd_nxt, 0);
+  answer(frame, r, kAck, r.snd_nxt, 0);
   rest(r);
 }
 
 // What is out of order was lost or sent again: the second is acknowledged, so that it ends.
 void RawClient::on_data(Frame& frame, const Incoming& s, Record& r) {
-  if (s.seq != r.rcv_nxt) return send(frame, r, kAck, r.snd_nxt, 0);
+  if (s.seq != r.rcv_nxt) return answer(frame, r, kAck, r.snd_nxt, 0);
   r.rcv_nxt += s.payload_bytes;
   totals_.bytes_in += s.payload_bytes;
   r.missing -= std::min(s.payload_bytes, r.missing);
@@ -238,7 +248,7 @@ void RawClient::on_answer(Frame& frame, Record& r) {
   latency_.record(static_cast<std::uint64_t>(now_ - r.intended));
   ++totals_.requests;
   if (is_crr()) {
-    send(frame, r, kFin | kAck, r.snd_nxt++, 0);
+    answer(frame, r, kFin | kAck, r.snd_nxt++, 0);
     r.state = State::kFinSent;
     return;
   }
@@ -252,16 +262,16 @@ void RawClient::on_answer(Frame& frame, Record& r) {
   const bool is_next = is_running_ && options_.mode == Mode::kRr &&
                        (!schedule_ || schedule_->is_due(Instant(tern::Duration(now_))));
   if (!is_next) return done_.push_back(frame);
-  request(frame, next_idle(), schedule_ ? schedule_->take().time_since_epoch().count() : now_);
+  request(frame, next_idle(), next_intended());
 }
 
 void RawClient::on_fin(Frame& frame, Record& r) {
   ++r.rcv_nxt;
   if (r.state != State::kFinSent) {
-    send(frame, r, kRst | kAck, r.snd_nxt, 0);
+    answer(frame, r, kRst | kAck, r.snd_nxt, 0);
     return on_lost(r);
   }
-  send(frame, r, kAck, r.snd_nxt, 0);
+  answer(frame, r, kAck, r.snd_nxt, 0);
   r.state = State::kFree;
   ++totals_.closed;
   --under_way_;
@@ -304,7 +314,7 @@ void RawClient::open_next() {
     ++opened_so_far_;
   }
   Record& r = records_[index];
-  r.intended = schedule_ ? schedule_->take().time_since_epoch().count() : now_;
+  r.intended = next_intended();
   r.state = State::kSynSent;
   r.snd_nxt += kIssStep;
   send(frame, r, kSyn, r.snd_nxt++, 0);
@@ -329,7 +339,10 @@ void RawClient::request_some() {
     if (schedule_ && !schedule_->is_due(Instant(tern::Duration(now_)))) return;
     Frame frame;
     if (!take_frame(frame)) return;
-    request(frame, next_idle(), schedule_ ? schedule_->take().time_since_epoch().count() : now_);
+    Record& r = next_idle();
+    prepare(r, next_intended());
+    send(frame, r, kPsh | kAck, r.snd_nxt, options_.size);
+    r.snd_nxt += options_.size;
   }
 }
 
@@ -343,12 +356,16 @@ RawClient::Record& RawClient::next_idle() {
 }
 
 void RawClient::request(Frame& frame, Record& r, std::int64_t intended) {
+  prepare(r, intended);
+  answer(frame, r, kPsh | kAck, r.snd_nxt, options_.size);
+  r.snd_nxt += options_.size;
+}
+
+void RawClient::prepare(Record& r, std::int64_t intended) {
   r.intended = intended;
   r.missing = options_.size;
   r.state = State::kWaiting;
   r.owes_ack = false;
-  send(frame, r, kPsh | kAck, r.snd_nxt, options_.size);
-  r.snd_nxt += options_.size;
   totals_.bytes_out += options_.size;
   if (!is_crr()) ++under_way_;
 }

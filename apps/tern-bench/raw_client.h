@@ -83,12 +83,20 @@ class RawClient final : public Load {
   void open_next();
   void request_some();
   Record& next_idle();
+  /// A request over a received frame; prepare() is its part without the frame.
   void request(tern::Frame& frame, Record& r, std::int64_t intended);
+  void prepare(Record& r, std::int64_t intended);
+  /// When the next request is meant to leave: by the schedule, or now.
+  std::int64_t next_intended() {
+    return schedule_ ? schedule_->take().time_since_epoch().count() : now_;
+  }
   void rest(Record& r);
   void owe_ack(Record& r);
   void pay_acks(std::int64_t owed_before);
   void fill(Record& r);
   void fill_link();
+  void answer(tern::Frame& frame, const Record& r, std::uint8_t flags, std::uint32_t seq,
+              std::uint32_t bytes);
   void send(tern::Frame& frame, const Record& r, std::uint8_t flags, std::uint32_t seq,
             std::uint32_t bytes);
   bool has_room() const { return out_.size() < kBurst; }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The paths whose instructions are counted, for callgrind (--toggle-collect=gate_poll): what lies
+// outside of gate_poll, the client's script and what prepares it, does not count.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "support/tcp_script.h"
+
+extern "C" [[gnu::noinline]] std::size_t gate_poll(tern::Stack& stack, tern::Instant now) {
+  return stack.poll(now);
+}
+
+namespace tern::bench {
+namespace {
+
+constexpr std::uint32_t kConnections = 64;
+constexpr unsigned kRounds = 100;
+
+class Sink final : public ConnectionHandler {
+  void on_readable(Connection c) override {
+    while (c.receive()) continue;
+  }
+};
+
+void expect(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "paths: %s\n", what);
+  std::exit(1);
+}
+
+// Rounds of one 64-byte segment on each connection; `echoes` says whether they come back.
+std::uint64_t rounds(ConnectionHandler& server, bool echoes) {
+  TcpScript script(kConnections, server);
+  script.establish_all();
+  const auto round = [&] {
+    for (std::size_t i = 0; i < kConnections; i += kBurst) {
+      for (std::size_t k = i; k < i + kBurst; ++k) {
+        Peer& p = script.peers()[k];
+        script.send(p, kAck | kPsh, kPayloadBytes);
+        if (echoes) p.ack += kPayloadBytes;
+      }
+      script.poll();
+      script.port().clear_sent();
+    }
+  };
+  // What happens once, such as the first use of a chunk, is over after two.
+  round();
+  round();
+  const std::uint64_t slow = script.counters().rx_slow;
+  const std::uint64_t predicted = script.counters().rx_predicted_data;
+  script.poll_with(gate_poll);
+  for (unsigned i = 0; i < kRounds; ++i) round();
+  constexpr std::uint64_t kSegments = std::uint64_t{kRounds} * kConnections;
+  expect(script.counters().rx_predicted_data - predicted == kSegments, "off the predicted path");
+  expect(script.counters().rx_slow == slow, "on the slow path");
+  return kSegments;
+}
+
+std::uint64_t predicted_receive() {
+  Sink sink;
+  return rounds(sink, false);
+}
+
+std::uint64_t echo() {
+  Echo server;
+  return rounds(server, true);
+}
+
+std::uint64_t connect_close() {
+  Echo server;
+  TcpScript script(kBurst, server);
+  script.connect_ask_close(script.peers());
+  script.poll_with(gate_poll);
+  for (unsigned i = 0; i < kRounds; ++i) script.connect_ask_close(script.peers());
+  expect(script.counters().closed == (kRounds + 1) * kBurst, "not every connection closed");
+  return std::uint64_t{kRounds} * kBurst;
+}
+
+std::uint64_t run(std::string_view path) {
+  if (path == "predicted_receive") return predicted_receive();
+  if (path == "echo") return echo();
+  if (path == "connect_close") return connect_close();
+  std::fprintf(stderr, "usage: paths predicted_receive|echo|connect_close\n");
+  std::exit(2);
+}
+
+}  // namespace
+}  // namespace tern::bench
+
+// Prints how many times the path was gone.
+int main(int argc, char** argv) {
+  std::printf("%llu\n",
+              static_cast<unsigned long long>(tern::bench::run(argc == 2 ? argv[1] : "")));
+  return 0;
+}
