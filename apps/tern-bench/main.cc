@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "client.h"
 #include "common/console.h"
@@ -46,58 +48,94 @@ void say(const Options& options, const std::string& text) {
 
 // --- the server ---
 
-/// Prints what the server does, a line a second, and remembers its memory. Thread: the worker's.
+/// One worker's services, and what it last said of them.
+struct ServerWorker {
+  explicit ServerWorker(const Options& options) : server(options) {}
+  bench::Server server;
+  Instant next_look{};
+  std::mutex mutex;  // guards what follows: taken once a second
+  Snapshot last;
+  double connections = 0;
+};
+
+/// Prints what all workers do, a line a second, and remembers their memory. Each worker leaves a
+/// snapshot here; the first one's thread adds them up.
 class ServerWatch {
  public:
-  ServerWatch(const Options& options, tern::Runtime& runtime, bench::Server& server)
+  ServerWatch(const Options& options, tern::Runtime& runtime)
       : options_(options),
         runtime_(runtime),
-        server_(server),
         report_(options, tern::Runtime::cycles_per_second()),
-        resident_at_start_(bench::resident_bytes()) {}
+        resident_at_start_(bench::resident_bytes()) {
+    for (unsigned i = 0; i < runtime.workers(); ++i)
+      workers_.push_back(std::make_unique<ServerWorker>(options));
+  }
 
   const std::string& error() const { return report_.error(); }
 
+  /// The port that could not be had, or 0.
+  std::uint16_t listen() {
+    for (unsigned i = 0; i < workers_.size(); ++i)
+      if (const std::uint16_t port = workers_[i]->server.listen(runtime_.stack(i))) return port;
+    return 0;
+  }
+
+  /// Once a turn of any worker. Thread: that worker's.
   void turn(tern::Stack& stack, Instant now) {
-    if (now < next_line_) return;
-    const Snapshot current{.at = now,
-                           .totals = server_.totals(),
-                           .counters = stack.counters(),
-                           .busy = runtime_.worker_usage(0).busy};
-    if (has_last_)
-      observe(stack, current);
-    else
-      result_.begin = current;
-    last_ = current;
-    next_line_ = now + std::chrono::seconds(1);
-    if (options_.length > Duration::zero() && now - result_.begin.at >= options_.length)
-      runtime_.stop();
-    has_last_ = true;
+    unsigned index = 0;
+    while (&runtime_.stack(index) != &stack) ++index;
+    ServerWorker& worker = *workers_[index];
+    if (now < worker.next_look) return;
+    worker.next_look = now + std::chrono::seconds(1);
+    {
+      const std::lock_guard lock(worker.mutex);
+      worker.last = {.at = now,
+                     .totals = worker.server.totals(),
+                     .counters = stack.counters(),
+                     .busy = runtime_.worker_usage(index).busy};
+      worker.connections = stack.usage().connections;
+    }
+    if (index == 0) report(now);
   }
 
   void finish() {
     result_.end = last_;
+    result_.workers = static_cast<unsigned>(workers_.size());
     result_.facts = {{"most_connections", most_connections_},
                      {"resident_bytes_per_connection", bytes_per_connection_}};
     report_.result(result_);
   }
 
  private:
-  void observe(tern::Stack& stack, const Snapshot& current) {
-    report_.line(last_, current, "");
-    const auto connections = static_cast<double>(stack.usage().connections);
-    if (connections <= most_connections_) return;
-    most_connections_ = connections;
-    bytes_per_connection_ =
-        static_cast<double>(bench::resident_bytes() - resident_at_start_) / connections;
+  void report(Instant now) {
+    Snapshot sum;
+    double connections = 0;
+    for (const auto& worker : workers_) {
+      const std::lock_guard lock(worker->mutex);
+      sum += worker->last;
+      connections += worker->connections;
+    }
+    sum.at = now;
+    if (has_last_)
+      report_.line(last_, sum, "");
+    else
+      result_.begin = sum;
+    has_last_ = true;
+    last_ = sum;
+    if (connections > most_connections_) {
+      most_connections_ = connections;
+      bytes_per_connection_ =
+          static_cast<double>(bench::resident_bytes() - resident_at_start_) / connections;
+    }
+    if (options_.length > Duration::zero() && now - result_.begin.at >= options_.length)
+      runtime_.stop();
   }
 
   const Options& options_;
   tern::Runtime& runtime_;
-  bench::Server& server_;
   Report report_;
   std::uint64_t resident_at_start_;
-  Instant next_line_{};
+  std::vector<std::unique_ptr<ServerWorker>> workers_;
   Snapshot last_;
   bench::Result result_;
   double most_connections_ = 0, bytes_per_connection_ = 0;
@@ -112,10 +150,9 @@ int serve(Options options) {
   auto runtime = tern::Runtime::create(options.runtime);
   if (!runtime.ok()) return fail(runtime.status());
   if (absl::Status status = set_up_host(options); !status.ok()) return fail(status);
-  bench::Server server(options);
-  watch = std::make_unique<ServerWatch>(options, **runtime, server);
+  watch = std::make_unique<ServerWatch>(options, **runtime);
   if (!watch->error().empty()) return fail(watch->error());
-  if (const std::uint16_t port = server.listen((*runtime)->stack()))
+  if (const std::uint16_t port = watch->listen())
     return fail(fmt::format("port {} cannot be had; choose another --port", port));
   say(options, (*runtime)->describe());
   say(options, fmt::format("listening at {}: echo {}, discard {}, source {}, http {}\n",
@@ -124,7 +161,7 @@ int serve(Options options) {
                            options.port + bench::kHttpPort));
   const absl::Status status = (*runtime)->run();
   watch->finish();
-  if (options.stats) app::print_statistics((*runtime)->stack());
+  if (options.stats) app::print_statistics(**runtime);
   return status.ok() ? 0 : fail(status);
 }
 
@@ -154,7 +191,7 @@ int measure(Options options) {
   });
   say(options, runtime->describe());
   const absl::Status status = runtime->run();
-  if (options.stats) app::print_statistics(runtime->stack());
+  if (options.stats) app::print_statistics(*runtime);
   if (!session->failure().empty()) return fail(session->failure());
   if (leaves == tern::kNever) return fail("stopped before the measurement was complete");
   return status.ok() ? 0 : fail(status);

@@ -153,6 +153,8 @@ void fill_in_client(Options& options, const Texts& texts) {
   if (options.is_open_loop() && !has_requests)
     throw Mistake{fmt::format("--rate is for rr, crr and http; --mode {} has no requests to space",
                               texts.mode)};
+  if (options.runtime.workers > 1)
+    throw Mistake{"the client has one worker: start a client for each core"};
   if (options.is_round_trip && (options.mode != Mode::kRr || options.connections != 1))
     throw Mistake{"--rtt is --mode rr with one connection"};
   if (options.path.empty() || options.path.front() != '/')
@@ -179,7 +181,9 @@ void fill_in_stack(Options& options) {
   if (stack.max_connections < options.connections)
     throw Mistake{fmt::format("--connections {} need --max-connections of as many at least",
                               options.connections)};
+  // Nothing but max_connections shall limit how many are opened at once.
   stack.max_half_open = stack.max_connections;
+  stack.syn_cache_entries = std::max(stack.syn_cache_entries, stack.max_half_open);
   stack.tcp.nagle = false;
   stack.tcp.connect_timeout = std::chrono::seconds(10);
   // An HTTP answer is queued whole.

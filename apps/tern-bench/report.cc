@@ -91,6 +91,16 @@ nlohmann::ordered_json counters_json(const Interval& interval, bool drops) {
 
 }  // namespace
 
+Snapshot& Snapshot::operator+=(const Snapshot& other) {
+  for (const auto member : {&Totals::requests, &Totals::opened, &Totals::closed, &Totals::failures,
+                            &Totals::bytes_in, &Totals::bytes_out})
+    totals.*member += other.totals.*member;
+  for (const tern::CounterInfo& info : tern::counter_infos())
+    counters.*info.member += other.counters.*info.member;
+  busy += other.busy;
+  return *this;
+}
+
 Report::Report(const Options& options, std::uint64_t cycles_per_second)
     : options_(options), cycles_per_second_(cycles_per_second) {
   json_ = open(options.json_path);

@@ -30,6 +30,9 @@ struct Snapshot {
   Totals totals{};
   tern::Counters counters{};  ///< zeros for a raw client, which has none
   tern::Duration busy{};      ///< of the workers' time
+
+  /// Adds another worker's; the time stays.
+  Snapshot& operator+=(const Snapshot& other);
 };
 
 /// The result of a measurement.
