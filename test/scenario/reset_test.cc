@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "script.h"
 #include "support/matchers.h"
 
@@ -113,6 +115,37 @@ TEST(Reset, ChallengeAcksAreLimited) {
   t.out({ack(1, 1)});
   EXPECT_EQ(t.counters().challenge_acks, 2u);
   EXPECT_EQ(t.counters().challenge_acks_suppressed, 101u);
+}
+
+// CVE-2016-5696: a limit that connections share, or whose next moment can be reckoned, tells a
+// third party about them. Ours is of each connection, and its interval is drawn anew each time.
+TEST(Reset, ChallengeLimitsAreOfEachConnectionAndUnpredictable) {
+  Established t;
+  const auto from_another = [](Segment segment) {
+    segment.path.source_port = 1;
+    return segment;
+  };
+  t.in(from_another(t.given.peer_syn));
+  t.in(from_another(ack(1, 1)));
+  t.take();
+  t.in(seg("R", 2, 0));
+  t.out({ack(1, 1)});
+  t.in(from_another(seg("R", 2, 0)));
+  EXPECT_EQ(t.take().size(), 1u) << "the other one's limit is untouched";
+  std::set<Duration> intervals;
+  Duration last = t.clock();
+  for (int i = 0; i < 20; ++i) {
+    t.run_to(last + 499ms);
+    do {
+      t.run_for(1ms);
+      t.in(seg("R", 2, 0));
+    } while (t.take().empty() && t.clock() < last + 1s);
+    intervals.insert(t.clock() - last);
+    last = t.clock();
+  }
+  EXPECT_GE(*intervals.begin(), 500ms);
+  EXPECT_LE(*intervals.rbegin(), 751ms);
+  EXPECT_GE(intervals.size(), 15u);
 }
 
 TEST(Reset, InSynReceived) {
