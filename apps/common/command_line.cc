@@ -25,7 +25,8 @@ constexpr const char* kCommonHelp =
   --device NAME            DPDK's device to use, if there are several
   --workers N  --mtu N     stacks, one a core (as in -l); bytes a packet (1500)
   --max-connections N      connections at once, of each worker (4096)
-  --capture FILE.pcapng    writes every packet to a file for tcpdump -r
+  --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
+  --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
   --idle auto|busy|sleep   without work: nap or poll on (auto: nap on a tap)
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
   --trust-checksums        a virtual wire's frames without checksums are good
@@ -94,6 +95,7 @@ void CommandLine::add_other_options() {
   app_.add_option("--max-connections", runtime.stack.max_connections)
       ->check(CLI::Range(1, 1 << 28));
   app_.add_option("--capture", runtime.capture_path);
+  app_.add_option("--capture-filter", runtime.capture_filter);
   app_.add_option("--idle", idle_)->check(CLI::IsMember({"auto", "busy", "sleep"}));
   app_.add_option("--linger", linger_s_)->check(CLI::Range(0.0, 3600.0));
   app_.add_option("--msl", msl_s_)->check(CLI::Range(0.001, 600.0));

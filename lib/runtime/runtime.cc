@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -19,8 +18,8 @@
 #include "io/dpdk/device.h"
 #include "io/dpdk/dpdk_port.h"
 #include "io/dpdk/eal.h"
-#include "io/tap/capture_port.h"
-#include "io/tap/pcapng_writer.h"
+#include "io/tap/watch_port.h"
+#include "runtime/captures.h"
 #include "runtime/dpdk_log.h"
 #include "runtime/memory_plan.h"
 #include "runtime/stop_requests.h"
@@ -66,19 +65,9 @@ io::DeviceConfig device_config(const RuntimeConfig& config) {
           .held_frames = runtime::held_frames(config.stack),
           .mtu = config.mtu,
           .mac = config.mac,
-          // A capture shows what is on the wire only if the checksums are in it already.
-          .tx_checksum = config.capture_path.empty(),
           .trust_missing_checksum = config.trust_missing_checksum,
           .rss_secret = key_for(config.stack, kRss),
           .exchanged_frames = exchanged};
-}
-
-// "x.pcapng" is worker 0's, "x.1.pcapng" worker 1's.
-std::string capture_path_of(const std::string& path, unsigned worker) {
-  if (worker == 0) return path;
-  std::filesystem::path file(path);
-  const std::string extension = file.extension();
-  return file.replace_extension("." + std::to_string(worker) + extension);
 }
 
 bool may_nap(IdleStrategy strategy, const io::Device& device) {
@@ -97,15 +86,14 @@ Instant wall_clock() {
 // last to the first.
 struct Station {
   std::unique_ptr<io::DpdkPort> dpdk_port;
-  std::unique_ptr<io::PcapngWriter> capture;
-  std::unique_ptr<io::CapturePort> capture_port;
   std::unique_ptr<SteeringPort> steering;
+  std::unique_ptr<io::WatchPort> watch;  // next to the stack: its captures hear of drops
   std::unique_ptr<Worker> worker;
   std::vector<std::unique_ptr<ConnectionHandler>> handlers;  // their chunks are the stack's
   runtime::SharedByWorkers* shared = nullptr;
   DrainResult result;
 
-  Port& wire() { return capture_port ? static_cast<Port&>(*capture_port) : *dpdk_port; }
+  Port& below_watch() { return steering ? static_cast<Port&>(*steering) : *dpdk_port; }
 };
 
 int run_station(void* argument) {
@@ -132,6 +120,7 @@ class Runtime::Impl {
     config_.workers = count_workers(config_);
   }
 
+  ~Impl();
   absl::Status bring_up();
   unsigned workers() const { return config_.workers; }
   Stack& stack(unsigned worker) { return stations_.at(worker)->worker->stack(); }
@@ -152,11 +141,11 @@ class Runtime::Impl {
   absl::Status open_device();
   absl::Status make_exchange();
   absl::Status make_stations();
+  absl::Status make_captures();
   absl::Status make_telemetry();
-  absl::Status open_capture(Station& station, unsigned number);
   absl::Status make_worker(Station& station);
   DrainResult run_workers();
-  absl::Status close_captures();
+  absl::Status finish_captures();
   void log_flood(const SynFlood& flood) const;
   void log(LogLevel level, const std::string& line) const {
     if (config_.log) config_.log(level, line);
@@ -171,12 +160,19 @@ class Runtime::Impl {
   std::unique_ptr<Exchange> exchange_;  // of several workers
   std::vector<std::unique_ptr<Station>> stations_;
   std::uint64_t start_cycles_ = 0;
+  std::unique_ptr<runtime::Captures> captures_;
   std::unique_ptr<runtime::Telemetry> telemetry_;
 };
 
+// Whoever still asks a worker, from a thread of telemetry's, is refused from now on.
+Runtime::Impl::~Impl() {
+  for (const auto& station : stations_)
+    if (station->worker) station->worker->mailbox().close();
+}
+
 absl::Status Runtime::Impl::bring_up() {
   for (const auto step : {&Impl::check, &Impl::start_eal, &Impl::open_device, &Impl::make_exchange,
-                          &Impl::make_stations, &Impl::make_telemetry})
+                          &Impl::make_stations, &Impl::make_captures, &Impl::make_telemetry})
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   return absl::OkStatus();
 }
@@ -243,9 +239,9 @@ absl::Status Runtime::Impl::make_stations() {
     const auto queue = static_cast<std::uint16_t>(i);
     station.shared = &shared_;
     station.dpdk_port = std::make_unique<io::DpdkPort>(*device_, queue);
-    if (absl::Status status = open_capture(station, i); !status.ok()) return status;
     if (exchange_)
-      station.steering = std::make_unique<SteeringPort>(station.wire(), *exchange_, queue);
+      station.steering = std::make_unique<SteeringPort>(*station.dpdk_port, *exchange_, queue);
+    station.watch = std::make_unique<io::WatchPort>(station.below_watch(), wall_clock);
     if (absl::Status status = make_worker(station); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -260,21 +256,17 @@ absl::Status Runtime::Impl::make_telemetry() {
                                                                    .driver = device_->driver(),
                                                                    .mac = device_->info().mac,
                                                                    .mtu = config_.mtu},
-                                           std::move(workers));
+                                           std::move(workers), *captures_);
   return absl::OkStatus();
 }
 
-absl::Status Runtime::Impl::open_capture(Station& station, unsigned number) {
+absl::Status Runtime::Impl::make_captures() {
+  captures_ =
+      std::make_unique<runtime::Captures>(config_.program, device_->name(), config_.capture_buffer);
+  for (const auto& station : stations_)
+    captures_->add_source({station->watch.get(), &station->worker->mailbox()});
   if (config_.capture_path.empty()) return absl::OkStatus();
-  io::PcapngOptions options;
-  options.application = config_.program;
-  auto writer = io::PcapngWriter::open(capture_path_of(config_.capture_path, number), options);
-  if (!writer.ok()) return writer.status();
-  station.capture = *std::move(writer);
-  const std::uint32_t interface = station.capture->add_interface(device_->name());
-  station.capture_port = std::make_unique<io::CapturePort>(*station.dpdk_port, *station.capture,
-                                                           wall_clock, interface);
-  return absl::OkStatus();
+  return captures_->open_file(config_.capture_path, config_.capture_filter);
 }
 
 // One line when a SYN flood begins, one when it is over.
@@ -292,15 +284,12 @@ void Runtime::Impl::log_flood(const SynFlood& flood) const {
 
 absl::Status Runtime::Impl::make_worker(Station& station) {
   auto clock = std::make_unique<TscClock>(start_cycles_);
-  Port& port = station.steering ? static_cast<Port&>(*station.steering) : station.wire();
-  auto stack = Stack::create(config_.stack, port, clock->now(), station.steering.get());
+  auto stack = Stack::create(config_.stack, *station.watch, clock->now(), station.steering.get());
   if (!stack.ok()) return stack.status();
   (*stack)->on_syn_flood([this](const SynFlood& flood) { log_flood(flood); });
   runtime::WorkerConfig worker{.may_nap = may_nap(config_.idle, *device_),
                                .linger = config_.linger,
                                .between_polls = config_.between_polls};
-  if (io::PcapngWriter* capture = station.capture.get())
-    worker.housekeeping = [capture] { capture->flush().IgnoreError(); };  // close() tells
   station.worker = std::make_unique<Worker>(*std::move(stack), std::move(clock), std::move(worker));
   return absl::OkStatus();
 }
@@ -342,18 +331,16 @@ absl::Status Runtime::Impl::run() {
     log(LogLevel::kWarning, absl::StrCat(result.reset, " connections did not end in time: reset"));
   if (result.abandoned > 0)
     log(LogLevel::kWarning, absl::StrCat(result.abandoned, " connections left without a word"));
-  return close_captures();
+  return finish_captures();
 }
 
-absl::Status Runtime::Impl::close_captures() {
-  absl::Status all = absl::OkStatus();
-  for (auto& station : stations_) {
-    if (!station->capture) continue;
-    if (const std::uint64_t lost = station->capture->frames_lost(); lost > 0)
-      log(LogLevel::kWarning, absl::StrCat(lost, " frames are not in the capture"));
-    all.Update(station->capture->close());
-  }
-  return all;
+absl::Status Runtime::Impl::finish_captures() {
+  const absl::Status status = captures_->finish();
+  for (const runtime::CaptureCount& capture : captures_->counts())
+    if (capture.lost > 0)
+      log(LogLevel::kWarning,
+          absl::StrCat(capture.lost, " frames are not in the capture ", capture.target));
+  return status;
 }
 
 AskResult Runtime::Impl::ask(unsigned worker, const std::function<void(Stack&)>& function,

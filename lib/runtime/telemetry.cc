@@ -78,8 +78,8 @@ std::uint64_t cycles(Duration duration) {
 
 }  // namespace
 
-Telemetry::Telemetry(TelemetryFacts facts, std::vector<Worker*> workers)
-    : facts_(std::move(facts)), workers_(std::move(workers)) {
+Telemetry::Telemetry(TelemetryFacts facts, std::vector<Worker*> workers, Captures& captures)
+    : facts_(std::move(facts)), workers_(std::move(workers)), captures_(captures) {
   const std::lock_guard lock(serving);
   current = this;
   static std::once_flag registered;
@@ -118,6 +118,9 @@ void Telemetry::register_commands() {
                    "A page of neighbours. Parameter: [from]"},
            Command{"/tern/close", serve<&Telemetry::close>,
                    "Aborts a connection. Parameters: local,remote"},
+           Command{"/tern/capture", serve<&Telemetry::capture>,
+                   "pcapng to a named pipe. Parameters: path[,filter]"},
+           Command{"/tern/captures", serve<&Telemetry::captures>, "Frames written and lost"},
        })
     rte_telemetry_register_cmd(command.name, command.serve, command.help);
 }
@@ -265,6 +268,29 @@ int Telemetry::close(std::string_view parameters, rte_tel_data* out) {
   };
   if (const int error = ask_all(abort)) return error;
   AnswerObject(out).add("closed", closed);
+  return 0;
+}
+
+int Telemetry::capture(std::string_view parameters, rte_tel_data* out) {
+  const std::string path(next_of(parameters));
+  const absl::Status status = captures_.attach_pipe(path, std::string(parameters));
+  AnswerObject answer(out);
+  answer.add("interface", facts_.device);
+  if (status.ok()) return 0;
+  answer.add("error", std::string(status.message()));
+  answer.add("mistake", absl::IsInvalidArgument(status));
+  return 0;
+}
+
+int Telemetry::captures(std::string_view, rte_tel_data* out) {
+  AnswerObject answer(out);
+  std::size_t number = 0;
+  for (const CaptureCount& count : captures_.counts())
+    answer.add_object(std::to_string(number++), [&](AnswerObject& capture) {
+      capture.add("target", count.target);
+      capture.add("frames_written", count.written);
+      capture.add("frames_lost", count.lost);
+    });
   return 0;
 }
 

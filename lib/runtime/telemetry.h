@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/captures.h"
 #include "runtime/worker.h"
 #include "tern/runtime.h"
 
@@ -35,12 +36,16 @@ struct TelemetryFacts {
 ///                                   page, or 0 at the end
 ///   /tern/neighbours[,FROM]         a page of the neighbour table, likewise
 ///   /tern/close,LOCAL,REMOTE        aborts one connection; says how many (0 or 1)
+///   /tern/capture,PIPE[,FILTER]     writes what passes as pcapng to a named pipe, until its reader
+///                                   goes away; or says in `error` why not
+///   /tern/captures                  the captures, with the frames written and lost
 ///
 /// One at a time in a process: DPDK's commands have no argument of their own to carry it. Thread:
-/// made and destroyed by the main thread, while EAL is up. The workers must outlive it.
+/// made and destroyed by the main thread, while EAL is up. The workers and the captures must
+/// outlive it.
 class Telemetry {
  public:
-  Telemetry(TelemetryFacts facts, std::vector<Worker*> workers);
+  Telemetry(TelemetryFacts facts, std::vector<Worker*> workers, Captures& captures);
   ~Telemetry();
   Telemetry(const Telemetry&) = delete;
   Telemetry& operator=(const Telemetry&) = delete;
@@ -62,6 +67,8 @@ class Telemetry {
   int sockets(std::string_view parameters, rte_tel_data* out);
   int neighbours(std::string_view parameters, rte_tel_data* out);
   int close(std::string_view parameters, rte_tel_data* out);
+  int capture(std::string_view parameters, rte_tel_data* out);
+  int captures(std::string_view parameters, rte_tel_data* out);
 
   template <class F>
   int ask(std::size_t worker, F&& function);
@@ -70,6 +77,7 @@ class Telemetry {
 
   const TelemetryFacts facts_;
   const std::vector<Worker*> workers_;
+  Captures& captures_;
 };
 
 }  // namespace tern::runtime

@@ -2,10 +2,12 @@
 // What /tern/... answers, over DPDK's own socket, about a stack on a net_ring device.
 #include "runtime/telemetry.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rte_eal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,13 +77,15 @@ class TelemetryTest : public testing::Test {
     return std::make_unique<Worker>(*std::move(stack), std::move(clock), WorkerConfig{});
   }
   TelemetryTest()
-      : worker_(make_worker(device_.port())),
+      : worker_(make_worker(watch_)),
         telemetry_({.program = "telemetry_test",
                     .device = "net_ring0",
                     .driver = "net_ring",
                     .mac = device_.port().info().mac,
                     .mtu = 1500},
-                   {worker_.get()}) {}
+                   {worker_.get()}, captures_) {
+    captures_.add_source({&watch_, &worker_->mailbox()});
+  }
   ~TelemetryTest() override {
     shared_.stop.add();
     shared_.stop.add();
@@ -94,7 +98,9 @@ class TelemetryTest : public testing::Test {
 
   Silent handler_;
   io::TestDevice device_{"net_ring"};
+  io::WatchPort watch_{device_.port(), [] { return Instant{}; }};
   std::unique_ptr<Worker> worker_;
+  Captures captures_{"telemetry_test", "net_ring0", 1 << 16};
   SharedByWorkers shared_{1};
   Telemetry telemetry_;
   std::thread thread_;
@@ -183,6 +189,35 @@ TEST_F(TelemetryTest, ShowsWhomTheStackIsAskingFor) {
   const json neighbour = Client().ask("/tern/neighbours")["0"];
   EXPECT_EQ(neighbour["address"], "10.0.2.1");
   EXPECT_EQ(neighbour["state"], "RESOLVING");
+}
+
+TEST_F(TelemetryTest, CapturesToANamedPipe) {
+  ASSERT_TRUE(stack().connect({.remote = {Ipv4Address(10, 0, 2, 1), 1}}, handler_).ok());
+  run();
+  Client client;
+  const std::string path = testing::TempDir() + "tern-pipe-" + std::to_string(::getpid());
+  EXPECT_TRUE(client.ask("/tern/capture," + path).contains("error")) << "it is not there";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_TRUE(client.ask("/tern/capture," + path).contains("error")) << "nobody reads it";
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const json refused = client.ask("/tern/capture," + path + ",tcp prot 1");
+  EXPECT_EQ(refused["mistake"], 1);
+  EXPECT_FALSE(client.ask("/tern/capture," + path + ",arp or tcp port 9").contains("error"));
+  std::string text(1 << 16, '\0');
+  ssize_t size = -1;
+  for (int i = 0; i < 500 && size < 150; ++i) {  // the stack asks for its neighbour once a second
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const ssize_t n = ::read(fd, text.data(), text.size());
+    if (n > 0) size = std::max(size, ssize_t{0}) + n;
+  }
+  EXPECT_GE(size, 150);
+  EXPECT_EQ(client.ask("/tern/captures")["0"]["target"], path);
+  ::close(fd);
+  for (int i = 0; i < 500 && !client.ask("/tern/captures").empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(client.ask("/tern/captures").empty()) << "its reader has gone";
+  EXPECT_FALSE(watch_.wants_drops());
+  ::unlink(path.c_str());
 }
 
 TEST_F(TelemetryTest, RefusesWhatMakesNoSense) {

@@ -3,10 +3,12 @@
 """tern-ss, as its user sees it, beside a running server whose clients are the Linux kernel's."""
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import urllib.request
 
 import interop
 from raw_tcp import ACK, FIN, SYN, RawConnection, RawHost
@@ -192,6 +194,93 @@ def many_connections(rig):
     rig.stop()
 
 
+def read_capture(path, *arguments):
+    """What tcpdump makes of a capture; it must have nothing to complain about."""
+    # Not by name: as root it drops its rights first, and the folder is closed to others.
+    with open(path, "rb") as file:
+        result = subprocess.run(["tcpdump", "-n", "-r", "-", *arguments], stdin=file, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def capture_with_a_filter(rig):
+    """--capture-filter chooses, a dropped frame says why, and every checksum is right."""
+    path = rig.log.with_name("server.pcapng")
+    rig.start("--capture", str(path), "--capture-filter", "tcp")
+    with rig.connect() as client:
+        rig.check_echo(client, b"capture me\n")
+    stray = RawConnection(RawHost(interop.HOST_DEVICE), interop.SERVER, interop.PORT + 1)
+    stray.send(SYN)
+    stray.receive()
+    interop.wait_until(lambda: rig.count("disconnected") == 1, "disconnected")
+    rig.stop()
+    text = read_capture(path, "-v")
+    assert "Flags [S]" in text and "Flags [S.]" in text and "ARP" not in text, text
+    assert "incorrect" not in text and "bad cksum" not in text, text
+    assert b"dropped: no connection and no listener" in path.read_bytes()
+    if shutil.which("tshark"):
+        shown = subprocess.run(["tshark", "-o", "tcp.check_checksum:TRUE", "-r", "-", "-Y",
+                                "_ws.malformed or tcp.checksum.status == 0 or ip.checksum.status == 0"],
+                               stdin=path.open("rb"), capture_output=True, text=True)
+        assert shown.returncode == 0 and shown.stdout == "", shown.stdout + shown.stderr
+
+
+def live_dump(rig):
+    """tern-dump prints while it happens, relative numbers and bytes as tcpdump -X; and goes without a trace."""
+    rig.start()
+    watch = Watch(rig)
+    command = [str(watch.folder / "tern-dump"), "--file-prefix", watch.prefix(), "-Xni", "any", "-c", "7", "tcp", "port", str(interop.PORT)]
+    dump = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert dump.stderr.readline().startswith("tern-dump: listening on net_tap0")
+    with rig.connect() as client:
+        rig.check_echo(client, b"abc\n")
+        text, _ = dump.communicate(timeout=20) if client.close() is None else ("", "")
+    assert dump.returncode == 0, dump.returncode
+    assert f"In  IP {interop.HOST}." in text and "Flags [S], seq" in text, text
+    assert "Flags [P.], seq 1:5, ack 1," in text, text
+    assert "4142 430a" in text and "ABC." in text, text
+    assert "is no" not in watch.run("tern-dump", "tcp prot 1", status=2)
+    interop.wait_until(lambda: rig.count("disconnected") == 1, "disconnected")
+    rig.stop()
+
+
+def dump_to_wireshark(rig):
+    """-w - writes pcapng; a reader who leaves costs the server nothing."""
+    rig.start()
+    watch = Watch(rig)
+    command = [str(watch.folder / "tern-dump"), "--file-prefix", watch.prefix(), "-w", "-"]
+    dump = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    dump.stderr.readline()
+    with rig.connect() as client:
+        rig.check_echo(client, b"x" * 100)
+        begin = dump.stdout.read(4)
+        assert begin == b"\x0a\x0d\x0d\x0a", begin
+        dump.kill()
+        dump.wait()
+        rig.check_echo(client, b"y" * 100)
+    rig.stop()
+
+
+def top_and_prometheus(rig):
+    rig.start()
+    watch = Watch(rig)
+    with rig.connect() as client:
+        rig.check_echo(client, b"x" * 100)
+        text = watch.run("tern-top", "--once", "-d", "0.3")
+        assert "tcp  1 connections, 0 half-open, 0 TIME-WAIT" in text, text
+        assert "core 0 " in text and f"{interop.HOST}:{port_of(client)}" in text, text
+        exporter = subprocess.Popen([str(watch.folder / "tern-top"), "--file-prefix", watch.prefix(), "--prometheus", "19464"],
+                                    stdout=subprocess.PIPE, text=True)
+        assert "127.0.0.1:19464" in exporter.stdout.readline()
+        metrics = urllib.request.urlopen("http://127.0.0.1:19464/metrics", timeout=10).read().decode()
+        exporter.terminate()
+        assert exporter.wait(10) == 0
+        assert "# TYPE tern_passive_opens_total counter" in metrics
+        assert f'tern_passive_opens_total{{program="tcp-upper-server",pid="{rig.process.pid}"}} 1' in metrics, metrics
+    rig.stop()
+
+
 if __name__ == "__main__":
     interop.main([listens_and_connects, states_that_only_a_raw_peer_holds, time_wait_of_the_first_to_close, filters_choose,
-                  kills_what_a_filter_selects, details_and_json, nobody_runs, many_connections])
+                  kills_what_a_filter_selects, details_and_json, nobody_runs, many_connections, capture_with_a_filter, live_dump,
+                  dump_to_wireshark, top_and_prometheus])

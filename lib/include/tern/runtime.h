@@ -51,8 +51,12 @@ struct RuntimeConfig {
   StackConfig stack;
   IdleStrategy idle = IdleStrategy::kAuto;
   Duration linger = std::chrono::seconds(5);  ///< how long a drain waits for connections to end
-  /// Writes every frame to this pcapng file; worker n > 0 has its own, "name.n.pcapng".
+  /// Writes every frame of all workers to this pcapng file, with why it was dropped if it was.
   std::string capture_path = {};
+  /// Which ones, in libpcap's language ("tcp port 9999"); empty = all.
+  std::string capture_filter = {};
+  /// What waits for the file, of each worker; what finds no room is lost to the capture, counted.
+  std::size_t capture_buffer = 4 << 20;
   /// Called by each worker once a turn, before the poll, with its own stack: for what is no answer
   /// to an event, as load that is offered by the clock, a report, a deadline of the application's.
   /// Must be short.

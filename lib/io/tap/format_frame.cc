@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-namespace tern::io {
+namespace tern {
 
 // Builds one line. The words and their order are tcpdump's; a unit test compares the two.
 class FrameText {
@@ -47,6 +47,7 @@ class FrameText {
 
 namespace {
 
+constexpr std::size_t kMostFlows = 100'000;
 constexpr std::size_t kEthernetBytes = 14, kArpBytes = 28, kIpBytes = 20, kTcpBytes = 20;
 constexpr std::uint8_t kSyn = 0x02, kRst = 0x04, kFin = 0x01, kAck = 0x10, kUrg = 0x20;
 
@@ -223,6 +224,7 @@ void FrameText::make_relative(std::uint8_t flags, std::uint16_t from_port, std::
   const bool is_low = std::pair(from_port, source_) <= std::pair(to_port, destination_);
   const auto key = is_low ? RelativeFormatter::FlowKey{source_, destination_, from_port, to_port}
                           : RelativeFormatter::FlowKey{destination_, source_, to_port, from_port};
+  if (flows_->size() >= kMostFlows && !flows_->contains(key)) flows_->clear();
   const auto [flow, is_new] = flows_->try_emplace(key);
   std::uint32_t& own_base = is_low ? flow->second.low_seq : flow->second.high_seq;
   std::uint32_t& peer_base = is_low ? flow->second.high_seq : flow->second.low_seq;
@@ -290,4 +292,4 @@ std::string RelativeFormatter::operator()(std::span<const std::byte> frame) {
   return FrameText(&flows_).ethernet(frame);
 }
 
-}  // namespace tern::io
+}  // namespace tern

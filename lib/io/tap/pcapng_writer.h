@@ -52,6 +52,7 @@ class PcapngWriter final : public CaptureSink {
   /// flush(), and closes the file. No frame can be written afterwards; more calls answer OK.
   absl::Status close();
 
+  std::size_t pending_bytes() const { return buffer_.size(); }      ///< wait for the file
   std::uint64_t frames_written() const { return frames_written_; }  ///< into the buffer or further
   std::uint64_t frames_lost() const { return frames_lost_; }        ///< the buffer was full
   std::uint64_t write_failures() const { return write_failures_; }  ///< failed calls of write(2)

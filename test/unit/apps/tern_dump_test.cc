@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "io/tap/pcapng_writer.h"
+#include "packet_text.h"
+#include "pcapng_reader.h"
+
+namespace dump {
+namespace {
+
+using tern::Instant;
+using tern::io::FrameDirection;
+using tern::io::PcapngWriter;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+// An ARP request: 10.0.2.1 asks for 10.0.2.2.
+std::vector<std::byte> arp_request() {
+  const std::uint8_t bytes[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,  1, 8, 6,
+                                0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0,  0, 0, 1,
+                                10,   0,    2,    1,    0,    0,    0, 0, 0, 0, 10, 0, 2, 2};
+  const auto span = std::as_bytes(std::span(bytes));
+  return {span.begin(), span.end()};
+}
+
+/// What a PcapngWriter makes of two frames, one of them dropped.
+std::vector<std::byte> capture() {
+  const std::string path = testing::TempDir() + "tern-dump-" + std::to_string(::getpid());
+  {
+    auto writer = PcapngWriter::open(path, {});
+    EXPECT_TRUE(writer.ok());
+    (*writer)->add_interface("net_tap0");
+    (*writer)->write_frame(0, Instant(std::chrono::nanoseconds(1'234'567'890)),
+                           FrameDirection::kReceived, arp_request(), "dropped: because");
+    (*writer)->write_frame(0, Instant(std::chrono::nanoseconds(2'000'000'000)),
+                           FrameDirection::kSent, arp_request(), "");
+    EXPECT_TRUE((*writer)->close().ok());
+  }
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::filesystem::remove(path);
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+struct Seen {
+  std::uint64_t time_ns;
+  bool sent;
+  std::string comment;
+  std::size_t bytes;
+  friend bool operator==(const Seen&, const Seen&) = default;
+};
+
+TEST(PcapngReader, ReadsWhatTheWriterWroteInAnyPieces) {
+  const auto bytes = capture();
+  for (std::size_t piece = 1; piece <= bytes.size(); piece += piece < 40 ? 1 : 37) {
+    std::vector<Seen> seen;
+    PcapngReader reader([&](const Packet& p) {
+      seen.push_back({p.time_ns, p.sent, p.comment, p.frame.size()});
+    });
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      EXPECT_TRUE(reader.feed(std::span(bytes).subspan(at, std::min(piece, bytes.size() - at))));
+    EXPECT_EQ(seen, (std::vector<Seen>{{1'234'567'890, false, "dropped: because", 42},
+                                       {2'000'000'000, true, "", 42}}));
+  }
+}
+
+TEST(PcapngReader, RefusesWhatIsNoCapture) {
+  PcapngReader reader([](const Packet&) { FAIL(); });
+  const std::string text = "this is no capture at all";
+  EXPECT_FALSE(reader.feed(std::as_bytes(std::span(text))));
+}
+
+TEST(PcapngReader, SurvivesAnyDamage) {
+  const auto bytes = capture();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    auto damaged = bytes;
+    damaged[i] ^= std::byte{0xff};
+    PcapngReader reader([](const Packet& p) { EXPECT_LE(p.frame.size(), 2000u); });
+    reader.feed(damaged);
+  }
+}
+
+TEST(PacketText, ReadsAsTcpdump) {
+  PacketText text({});
+  const auto frame = arp_request();
+  EXPECT_THAT(
+      text({.time_ns = 1'234'567'890, .sent = false, .frame = frame, .comment = ""}),
+      MatchesRegex("[0-9:]{8}.234567 In  ARP, Request who-has 10.0.2.2 tell 10.0.2.1, length "
+                   "28\n"));
+  EXPECT_THAT(
+      text({.time_ns = 0, .sent = true, .frame = frame, .comment = "dropped: because"}),
+      HasSubstr(" Out ARP, Request who-has 10.0.2.2 tell 10.0.2.1, length 28  [dropped: because]"));
+}
+
+TEST(PacketText, HexLooksAsTcpdumpsDoes) {
+  auto frame = arp_request();
+  frame.push_back(std::byte{'a'});
+  EXPECT_EQ(hex_text(frame),
+            "\t0x0000:  0001 0800 0604 0001 0200 0000 0001 0a00  ................\n"
+            "\t0x0010:  0201 0000 0000 0000 0a00 0202 61         ............a\n");
+}
+
+}  // namespace
+}  // namespace dump
