@@ -22,6 +22,8 @@ const char* name_of(ConnectionTimer timer) {
       return "ack";
     case ConnectionTimer::kState:
       return "state";
+    case ConnectionTimer::kKeepalive:
+      return "keepalive";
     case ConnectionTimer::kTimeWait:
       return "timewait";
   }

@@ -78,6 +78,11 @@ absl::Status check_timers(const TcpConfig& tcp) {
   if (tcp.max_rto > 1h || tcp.connect_timeout > 24h || tcp.fin_wait_2_timeout > 24h ||
       tcp.half_close_timeout > 24h || tcp.orphan_timeout > 24h)
     return invalid("max_rto", "time-outs must stay below an hour (max_rto) or a day (the others)");
+  if (tcp.keepalive_idle > 48h || tcp.keepalive_interval > 48h || tcp.user_timeout > 48h ||
+      tcp.keepalive_interval <= Duration::zero() || tcp.keepalive_count > 255)
+    return invalid("keepalive_idle",
+                   "keepalive times and user_timeout must stay below two days, keepalive_interval "
+                   "above 0, keepalive_count below 256");
   if (tcp.fin_wait_2_timeout <= Duration::zero() || tcp.half_close_timeout <= Duration::zero() ||
       tcp.orphan_timeout <= Duration::zero())
     return invalid("orphan_timeout",

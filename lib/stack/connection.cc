@@ -5,6 +5,8 @@
 
 #include "stack/stack_impl.h"
 #include "tcp/close.h"
+#include "tcp/keepalive.h"
+#include "tcp/segment_builder.h"
 #include "tcp/window.h"
 
 namespace tern {
@@ -215,6 +217,23 @@ void Connection::set_nodelay(bool nodelay) {
   if (!nodelay) return;
   c->set(flag::kNoDelay);
   stack_->engine().schedule_output(*c);  // what Nagle's algorithm holds back may go now
+}
+
+void Connection::set_keepalive(Duration idle, Duration interval, unsigned count) {
+  if (Tcb* c = tcb_of(stack_, *this))
+    tcp::set_keepalive(stack_->engine(), *c, idle, interval, count);
+}
+
+void Connection::set_user_timeout(Duration timeout) {
+  if (Tcb* c = tcb_of(stack_, *this)) c->user_timeout = tcp::ticks_of(timeout);
+}
+
+void Connection::set_ttl(std::uint8_t ttl) {
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_ttl(*c, ttl);
+}
+
+void Connection::set_dscp(std::uint8_t dscp) {
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_dscp(*c, dscp);
 }
 
 void Connection::set_handler(ConnectionHandler& handler) {

@@ -50,6 +50,7 @@ void StackImpl::deliver(std::uint32_t index) {
   };
   const Connection handle = handle_of(index);
   if (take(event::kEstablished)) c.handler->on_established(handle);
+  if (take(event::kUrgent)) deliver_urgent(index);
   if (take(event::kReadable) && c.receive_queue.bytes() > 0) c.handler->on_readable(handle);
   if (take(event::kWritable) && c.has(flag::kWantWritable)) {
     c.clear(flag::kWantWritable);
@@ -62,6 +63,12 @@ void StackImpl::deliver(std::uint32_t index) {
     c.handler->on_peer_finished(handle);
   }
   if ((c.events & event::kClosed) != 0 && c.receive_queue.empty()) deliver_end(index);
+}
+
+void StackImpl::deliver_urgent(std::uint32_t index) {
+  const Tcb& c = engine_.tcbs[index];
+  const tcp::SeqNum unread = c.rcv_nxt - c.receive_queue.bytes();
+  if (c.rcv_up.after(unread)) c.handler->on_urgent(handle_of(index), c.rcv_up - unread);
 }
 
 void StackImpl::deliver_end(std::uint32_t index) {

@@ -53,7 +53,7 @@ ConnectionInfo half_open_info(const tcp::HalfOpen& h, Instant now) {
 
 constexpr ConnectionTimer kTimers[tcp::kTimerKinds] = {
     ConnectionTimer::kRetransmit, ConnectionTimer::kPersist, ConnectionTimer::kDelayedAck,
-    ConnectionTimer::kState};
+    ConnectionTimer::kState, ConnectionTimer::kKeepalive};
 
 // The earliest of the connection's running timers.
 void add_timer(const tcp::Engine& e, const Tcb& c, ConnectionInfo& info) {
@@ -67,6 +67,14 @@ void add_timer(const tcp::Engine& e, const Tcb& c, ConnectionInfo& info) {
     info.timer_us = microseconds(std::max(at - e.now, Duration::zero()));
   }
   info.backoffs = std::max(c.retransmits, c.persist_probes);
+}
+
+SendLimit send_limit(const Tcb& c) {
+  const std::uint32_t flight = c.flight();
+  if (c.send_queue.size() <= flight) return SendLimit::kSender;
+  const std::uint32_t window = std::min(c.snd_wnd, c.congestion.cwnd());
+  if (flight + c.snd_mss <= window) return SendLimit::kSender;  // Nagle, or the next poll sends it
+  return c.snd_wnd <= c.congestion.cwnd() ? SendLimit::kReceiver : SendLimit::kCongestion;
 }
 
 }  // namespace
@@ -89,6 +97,9 @@ ConnectionInfo StackImpl::info(const Tcb& c) const {
   info.bytes_received = c.bytes_received;
   info.bytes_acked = c.bytes_acked;
   info.segments_retransmitted = c.segments_retransmitted;
+  info.flight_bytes = c.snd_max - c.snd_una;
+  info.time_outs = c.retransmits;
+  info.send_limit = send_limit(c);
   info.timestamps = c.has(flag::kTimestamps);
   info.window_scaling = c.has(flag::kWindowScaling);
   info.send_window_scale = c.snd_wscale;

@@ -108,6 +108,7 @@ class StackImpl {
   bool can_wake_starved() const;
   void wake_starved();
   void deliver(std::uint32_t index);
+  void deliver_urgent(std::uint32_t index);
   void deliver_end(std::uint32_t index);
   Connection handle_of(std::uint32_t index) {
     return Connection(this, index, engine_.tcbs[index].generation);

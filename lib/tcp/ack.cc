@@ -2,6 +2,7 @@
 #include "tcp/ack.h"
 
 #include "tcp/close.h"
+#include "tcp/keepalive.h"
 #include "tcp/reset.h"
 #include "tcp/retransmit.h"
 #include "tcp/sack_recovery.h"
@@ -146,6 +147,8 @@ void become_established(Engine& e, Tcb& c) {
   if (c.retransmits > 1) c.congestion.on_syn_losses();  // RFC 6928 2
   if (c.syn_retransmitted) c.rtt.on_syn_retransmitted(e.config);
   ++e.counters.established;
+  c.last_received = static_cast<Tick>(e.tick);
+  start_keepalive(e, c);
   c.set(flag::kAnnounced);
   e.raise(c, event::kEstablished);
   // What the application queued, or closed, before there was a connection.
@@ -182,7 +185,7 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a) {
   // RFC 5961 5: what acknowledges the future, or the distant past, is answered and dropped.
   if (s.ack.after(c.snd_max) || s.ack.before(c.snd_una - c.max_snd_wnd)) {
     ++e.counters.rx_bad_ack;
-    send_limited_ack(e, c);
+    refuse_ack(e, c, s);
     return false;
   }
   c.persist_probes = 0;  // the peer lives, even if its window stays shut (MUST-37)

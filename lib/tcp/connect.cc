@@ -43,7 +43,7 @@ Result<std::uint16_t> choose_port(Engine& e, flow::FourTuple4 tuple) {
 
 // The peer's SYN, with or without an ACK of ours.
 void take_peer_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
-  c.irs = s.seq;
+  c.irs = c.rcv_up = s.seq;
   c.rcv_nxt = c.last_ack_sent = s.seq + 1;
   c.rcv_adv = c.rcv_nxt + syn_window(e);  // as our SYN said
   negotiate_options(e, c, s.options);

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "tcp/isn.h"
+#include "tcp/keepalive.h"
+#include "tcp/segment_check.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
 
@@ -48,7 +50,11 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.iss = initial_sequence(e.keys.sequence, tuple, e.now);
   c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
   c.ts_offset = timestamp_offset(e.keys.timestamps, tuple);
-  c.next_challenge = e.now;
+  c.next_challenge = static_cast<std::uint32_t>(e.now.time_since_epoch() / kChallengeUnit);
+  c.keepalive_idle = ticks_of(e.config.keepalive_idle);
+  c.keepalive_interval = ticks_of(e.config.keepalive_interval);
+  c.keepalive_count = static_cast<std::uint8_t>(e.config.keepalive_count);
+  c.user_timeout = ticks_of(e.config.user_timeout);
   if (!e.config.nagle) c.set(flag::kNoDelay);
 }
 
@@ -95,7 +101,8 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       send_chunks(stack.send_memory),
       sack_senders(stack.max_sack_senders),
       receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory,
-                      frame_bin, stats) {}
+                      frame_bin, stats),
+      stray_limit(keys.limits) {}
 
 namespace {
 // The TCB of a connection that has ended waits for its last callback in one of the others.

@@ -11,11 +11,11 @@
 #include "net/egress.h"
 #include "net/interface.h"
 #include "net/path_mtu.h"
-#include "net/token_bucket.h"
 #include "tcp/flood_watch.h"
 #include "tcp/receive_buffer.h"
 #include "tcp/sack_sender.h"
 #include "tcp/send_queue.h"
+#include "tcp/stray_limit.h"
 #include "tcp/syn_cache.h"
 #include "tcp/syn_cookie.h"
 #include "tcp/tcb.h"
@@ -41,10 +41,6 @@ struct Listener {
                         2};  // a SYN found no room; long ago, and safe to subtract
   std::uint32_t generation = 0;
 };
-
-/// RSTs to segments that belong to nothing, at most: more would make the stack a reflector.
-inline constexpr std::uint32_t kStrayRepliesPerSecond = 10'000;
-inline constexpr std::uint32_t kStrayReplyBurst = 1'000;
 
 /// The connection table names TCBs, TIME-WAIT records and half-open ones; these bits tell them
 /// apart.
@@ -112,7 +108,7 @@ struct Engine {
   OutputList output;  // connections with something to send
   StarvedList
       starved;  // connections that no ACK of their own may ever tell that there is room again
-  net::TokenBucket stray_replies{kStrayRepliesPerSecond, kStrayReplyBurst};
+  StrayLimit stray_limit;
 
   void set_time(Instant t) {
     now = t;

@@ -171,7 +171,7 @@ void resume(Engine& e, Tcb& c, const HalfOpen& h) {
   c.iss = h.iss;
   c.snd_una = c.recover = c.snd_wl2 = h.iss;
   c.snd_nxt = c.snd_max = h.iss + 1;
-  c.irs = c.snd_wl1 = h.irs;
+  c.irs = c.rcv_up = c.snd_wl1 = h.irs;
   c.rcv_nxt = c.last_ack_sent = h.irs + 1;
   c.rcv_adv = c.rcv_nxt + syn_window(e);
   c.snd_wnd = c.max_snd_wnd = h.window;  // a SYN's window is not scaled

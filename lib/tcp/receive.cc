@@ -36,7 +36,7 @@ void refuse(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (s.payload_length > 0 || s.has(kFin))
     acknowledge_now(e, c);
   else
-    send_limited_ack(e, c);
+    refuse_ack(e, c, s);
 }
 
 // First, check sequence number.
@@ -236,10 +236,21 @@ void check_fin(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (c.has(flag::kFinSeen) && c.rcv_nxt == c.peer_fin_seq) accept_fin(e, c);
 }
 
+// Sixth, check the URG bit. The pointer says where the urgent data ends and nothing else: the text
+// is in line (RFC 6093), and no length is ever taken from it.
+void check_urgent(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (!s.has(kUrg) || !can_receive(c.state)) return;
+  const SeqNum up = s.seq + s.urgent;
+  if (!up.after(c.rcv_nxt) || (c.rcv_up.after(c.rcv_nxt) && !up.after(c.rcv_up))) return;
+  c.rcv_up = up;
+  e.raise(c, event::kUrgent);
+}
+
 }  // namespace
 
 void process_text_and_fin(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
+  check_urgent(e, c, s);
   if (s.payload_length > 0 && s.seq.before(c.rcv_nxt) && !s.has(kSyn))
     note_duplicate(c, s.seq, earlier_of(s.seq + s.payload_length, c.rcv_nxt));
   trim_to_window(c, a.segment);
@@ -252,6 +263,7 @@ void receive_segment(Engine& e, Tcb& c, Arrival& a) {
   if (c.state == TcpState::kSynSent) return receive_in_syn_sent(e, c, a);
   if (!check_repeated_syn(e, c, a)) return;
   if (!check_sequence(e, c, a)) return;
+  c.last_received = static_cast<Tick>(e.tick);
   if (!check_rst(e, c, a.segment)) return;
   if (!check_syn(e, c, a.segment)) return;
   if (!check_ack(e, c, a)) return;
@@ -260,6 +272,7 @@ void receive_segment(Engine& e, Tcb& c, Arrival& a) {
 
 void receive_predicted(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
+  c.last_received = static_cast<Tick>(e.tick);
   update_ts_recent(e, c, s);
   if (s.ack != c.snd_una) handle_new_ack(e, c, s);
   update_send_window(e, c, s);

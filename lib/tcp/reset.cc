@@ -37,7 +37,7 @@ bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
 }
 
 void send_reset_for(Engine& e, const wire::TcpSegment& s) {
-  if (s.has(kRst) || !e.stray_replies.take(e.now)) {
+  if (s.has(kRst) || !e.stray_limit.take(s.source_address, e.now)) {
     ++e.counters.drop_tcp_stray;
     return;
   }

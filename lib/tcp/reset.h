@@ -13,7 +13,7 @@ bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
                const wire::TcpOptions& options);
 
 /// The RST that answers a segment which belongs to nothing (RFC 9293 3.10.7.1); none if that is a
-/// RST itself. Limited per second: a flood of strays is not reflected.
+/// RST itself. Limited (StrayLimit): a flood of strays is not reflected.
 void send_reset_for(Engine& e, const wire::TcpSegment& s);
 
 /// The RST that ends a connection from our side. If there is no frame for it, the peer will learn

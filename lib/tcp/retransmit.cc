@@ -3,6 +3,7 @@
 
 #include "tcp/close.h"
 #include "tcp/icmp_error.h"
+#include "tcp/keepalive.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
@@ -46,7 +47,8 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
   if (c.snd_una == c.snd_max) return;
   ++e.counters.rto_timeouts;
   if (c.retransmits < 0xff) ++c.retransmits;
-  if (has_given_up(e, c)) return give_up(e, c);
+  if (has_given_up(e, c) || user_timeout_is_over(e, c, c.retransmits, c.rtt.rto()))
+    return give_up(e, c);
   suspect_black_hole(e, c);
   c.rtt.back_off(e.config);
   c.time_out_timestamp = timestamp_now(e, c);
@@ -70,7 +72,9 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
 void on_persist_timeout(Engine& e, Tcb& c) {
   if (c.send_queue.size() == 0 && !c.has(flag::kFinQueued)) return;
   if (c.persist_probes < 0xff) ++c.persist_probes;
-  if (c.persist_probes > e.config.max_persist_probes) return finish(e, c, CloseReason::kTimedOut);
+  if (c.persist_probes > e.config.max_persist_probes ||
+      user_timeout_is_over(e, c, c.persist_probes, c.rtt.rto()))
+    return finish(e, c, CloseReason::kTimedOut);
   c.rtt.back_off(e.config);
   c.set(flag::kProbe | flag::kBackedOff);
   e.schedule_output(c);

@@ -35,9 +35,13 @@ void write_template(HeaderTemplate& header, const flow::FourTuple4& tuple) {
   wire::write_tcp_header(header.bytes + kTcpOffset, tcp);
 }
 
+void complete_template(Tcb& c) {
+  if (load_u8(c.header.bytes + kIpOffset) == 0) write_template(c.header, c.tuple);
+}
+
 // Asks for the link header again whenever a neighbour has changed.
 bool refresh_template(Engine& e, Tcb& c) {
-  if (load_u8(c.header.bytes + kIpOffset) == 0) write_template(c.header, c.tuple);
+  complete_template(c);
   c.header.neighbour_generation = e.net.generation();
   const auto state = e.net.link_header(c.tuple.remote_address, c.header.bytes, e.now);
   c.header.usable = state == net::Interface::LinkState::kReady;
@@ -170,6 +174,16 @@ void finish_frame(const Engine& e, Frame& frame, std::uint32_t source, std::uint
   set_tcp_checksum(e, frame, source, destination, tcp_bytes);
   if (frame.flags != 0)
     frame.metadata = tx_metadata(wire::kEthernetHeaderBytes, wire::kIpv4HeaderBytes);
+}
+
+void set_ttl(Tcb& c, std::uint8_t ttl) {
+  complete_template(c);
+  store_u8(c.header.bytes + kIpOffset + 8, ttl);
+}
+
+void set_dscp(Tcb& c, std::uint8_t dscp) {
+  complete_template(c);
+  store_u8(c.header.bytes + kIpOffset + 1, static_cast<std::uint8_t>(dscp << 2));
 }
 
 SeqNum ack_sequence(const Tcb& c) {

@@ -17,6 +17,10 @@ struct SegmentSpec {
 /// taken from the TCB; what the segment acknowledges is no longer owed. False: no frame.
 bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec);
 
+/// Of every segment of the connection from now on (RFC 9293 3.9.2: MUST-49, SHLD-22).
+void set_ttl(Tcb& c, std::uint8_t ttl);
+void set_dscp(Tcb& c, std::uint8_t dscp);
+
 /// The sequence number of a segment without text: one that the peer will find acceptable
 /// (RFC 9293 3.10.7.4), i.e. the highest sent, but inside the peer's window.
 SeqNum ack_sequence(const Tcb& c);

@@ -12,6 +12,12 @@ constexpr Duration kLimitedAckJitter = std::chrono::milliseconds(250);
 
 bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
+bool may_challenge(const Engine& e, const Tcb& c) {
+  const auto now = static_cast<std::uint32_t>(e.now.time_since_epoch() / kChallengeUnit);
+  const std::uint32_t wait = c.next_challenge - now;
+  return wait == 0 || wait > (kLimitedAckInterval + kLimitedAckJitter) / kChallengeUnit + 1;
+}
+
 }  // namespace
 
 bool is_acceptable(SeqNum seq, std::uint32_t length, SeqNum rcv_nxt, std::uint32_t window) {
@@ -68,14 +74,27 @@ Duration limited_ack_interval(const Engine& e, const flow::FourTuple4& tuple) {
 }
 
 void send_limited_ack(Engine& e, Tcb& c) {
-  if (e.now < c.next_challenge) {
+  if (!may_challenge(e, c)) {
     ++e.counters.challenge_acks_suppressed;
     return;
   }
-  c.next_challenge = e.now + limited_ack_interval(e, c.tuple);
+  c.next_challenge = challenge_clock(e.now + limited_ack_interval(e, c.tuple));
   ++e.counters.challenge_acks;
   c.set(flag::kAckNow);
   e.schedule_output(c);
+}
+
+void refuse_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  if (s.seq == c.rcv_nxt - 1) return send_limited_ack(e, c);
+  const std::uint32_t place = (c.rcv_nxt + c.snd_una.value()).value() * 0x9e3779b1u >> 24;
+  if (c.refused_at != place) c.refused_acks = 0;
+  c.refused_at = static_cast<std::uint8_t>(place);
+  if (c.refused_acks >= kMaxRefusedAcks) {
+    ++e.counters.challenge_acks_suppressed;
+    return;
+  }
+  if (may_challenge(e, c)) ++c.refused_acks;
+  send_limited_ack(e, c);
 }
 
 }  // namespace tern::tcp

@@ -27,6 +27,20 @@ void trim_to_window(const Tcb& c, wire::TcpSegment& s);
 /// measured from another (CVE-2016-5696).
 Duration limited_ack_interval(const Engine& e, const flow::FourTuple4& tuple);
 
+/// What Tcb::next_challenge counts. It wraps in 49 days, so only a near future means anything.
+inline constexpr Duration kChallengeUnit = std::chrono::milliseconds(1);
+inline std::uint32_t challenge_clock(Instant t) {
+  return static_cast<std::uint32_t>((t.time_since_epoch() + kChallengeUnit - Duration(1)) /
+                                    kChallengeUnit);
+}
+
+/// A limited ACK in answer to an ACK that cannot be right, or tells of what was never sent. Ends
+/// after kMaxRefusedAcks while nothing moves on: where the round trip is longer than the limit, two
+/// ends that disagree would go on for ever. What asks for an ACK by the number before rcv_nxt (a
+/// keepalive, a window probe) always gets one.
+void refuse_ack(Engine& e, Tcb& c, const wire::TcpSegment& s);
+inline constexpr std::uint8_t kMaxRefusedAcks = 10;
+
 /// A limited ACK in answer to what an attacker may have sent (RFC 5961 7): challenge ACKs, and ACKs
 /// of unacceptable segments without text.
 void send_limited_ack(Engine& e, Tcb& c);

@@ -26,7 +26,7 @@ using wire::SeqNum;
 /// What the application will hear after the burst; bits of Tcb::events.
 namespace event {
 inline constexpr std::uint8_t kEstablished = 1, kReadable = 2, kWritable = 4, kPeerFinished = 8,
-                              kClosed = 16;
+                              kClosed = 16, kUrgent = 32;
 }
 
 /// Bits of Tcb::flags.
@@ -73,9 +73,9 @@ inline constexpr std::uint32_t kAnnounced = 1u << 29;  // the application knows 
 inline constexpr std::uint32_t kDsack = 1u << 31;      // the next ACK reports `dsack` (RFC 2883)
 }  // namespace flag
 
-/// The four deadlines of a connection; one wheel node stands for the earliest.
-enum class TimerKind : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kState };
-inline constexpr std::size_t kTimerKinds = 4;
+/// The deadlines of a connection; one wheel node stands for the earliest.
+enum class TimerKind : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kState, kKeepalive };
+inline constexpr std::size_t kTimerKinds = 5;
 
 /// The headers of every segment of a connection, Ethernet to TCP, with what never changes filled
 /// in; its neighbour_generation says whether the MAC addresses still hold.
@@ -126,7 +126,6 @@ struct alignas(64) Tcb {
   std::uint8_t persist_probes;  // unanswered probes
   Tick last_received;           // an acceptable segment
   wire::SackBlock dsack;        // the last duplicate that arrived, if kDsack
-  SeqNum recover;               // RFC 6582, RFC 6675 RecoveryPoint
   SeqNum rtt_seq;               // ACK of more than this ends the timing
 
   // Line 3 (by alignment): the header template.
@@ -137,33 +136,36 @@ struct alignas(64) Tcb {
   ConnectionHandler* handler;
   std::uint64_t user_data;
   SeqNum iss, irs;
+  SeqNum recover;           // RFC 6582, RFC 6675 RecoveryPoint
   SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
   SeqNum peer_fin_seq;      // sequence number of the peer's FIN, if kFinSeen
   std::uint32_t max_snd_wnd;
   std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
   Instant rtt_start;
-  Instant next_challenge;       // no limited ACK before this (RFC 5961, and out-of-window segments)
-  std::uint32_t ts_recent_age;  // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
-  Tick last_sent;               // last data sent, for the idle restart (RFC 5681 4.1)
-  std::uint32_t ts_offset;      // of our timestamps
+  std::uint32_t next_challenge;  // no limited ACK before this (RFC 5961), in kChallengeUnit
+  std::uint32_t ts_recent_age;   // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
+  Tick last_sent;                // last data sent, for the idle restart (RFC 5681 4.1)
+  std::uint32_t ts_offset;       // of our timestamps
   std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
   std::uint32_t generation;
   IndexLinks ready_links, output_links, starved_links;
   Reassembly reassembly;
   std::uint64_t bytes_received, bytes_acked;
   std::uint32_t segments_retransmitted;
-  std::uint32_t refused_at;                 // rcv_nxt + snd_una when an ACK was last refused
-  Tick user_timeout;                        // RFC 5482's local value, in ticks; 0 = none
+  Tick stalled_since;  // what timed out first was sent; only if time-outs are unanswered
+  SeqNum rcv_up;       // RCV.UP, if after rcv_nxt (RFC 9293 3.8.5)
+  Tick user_timeout;   // RFC 5482's local value, in ticks; 0 = none
   Tick keepalive_idle, keepalive_interval;  // ticks; keepalive_idle 0 = off
   std::uint16_t rcv_mss;   // largest segment the peer has sent: how much is "two full segments"
   std::uint16_t peer_mss;  // as announced, or 536 (MUST-15)
   CloseReason close_reason;
-  bool partial_ack_seen;  // in this recovery (RFC 6582 3.2 step 3)
-  bool syn_retransmitted;
-  bool timed_out;             // and no round trip has been sampled since
+  bool partial_ack_seen : 1;  // in this recovery (RFC 6582 3.2 step 3)
+  bool syn_retransmitted : 1;
+  bool timed_out : 1;         // and no round trip has been sampled since
+  bool unreachable_seen : 1;  // by an ICMP error about what is being sent again and again
+  std::uint8_t refused_at;    // a hash of rcv_nxt and snd_una when an ACK was last refused
   std::uint8_t refused_acks;  // answered since the connection last moved on
   std::uint8_t keepalive_count, keepalive_probes;
-  bool unreachable_seen;  // by an ICMP error about what is being sent again and again
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }

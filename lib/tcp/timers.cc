@@ -2,6 +2,7 @@
 #include "tcp/timers.h"
 
 #include "tcp/close.h"
+#include "tcp/keepalive.h"
 #include "tcp/retransmit.h"
 
 namespace tern::tcp {
@@ -22,6 +23,8 @@ void expire(Engine& e, Tcb& c, TimerKind kind) {
       return on_delayed_ack_timeout(e, c);
     case TimerKind::kState:
       return on_state_timeout(e, c);
+    case TimerKind::kKeepalive:
+      return on_keepalive_timeout(e, c);
   }
 }
 

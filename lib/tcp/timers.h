@@ -5,7 +5,7 @@
 
 namespace tern::tcp {
 
-// A connection has four deadlines but one wheel node, which stands for the earliest of them and may
+// A connection has five deadlines but one wheel node, which stands for the earliest of them and may
 // lie: stopping a timer or moving it later only writes the TCB, since that happens for nearly every
 // ACK; the node then fires early, finds nothing due, and re-inserts itself. Only a deadline earlier
 // than the node's moves the node at once.

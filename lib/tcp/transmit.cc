@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tcp/close.h"
+#include "tcp/keepalive.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/segment_builder.h"
 #include "tcp/timers.h"
@@ -239,7 +240,7 @@ void arrange_timers(Engine& e, Tcb& c) {
   if (in_flight) {
     stop_timer(c, TimerKind::kPersist);
     if (!is_running(c, TimerKind::kRetransmit))
-      start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+      start_timer(e, c, TimerKind::kRetransmit, within_user_timeout(e, c, c.rtt.rto()));
     return;
   }
   const bool waiting = c.send_queue.size() > 0 || c.has(flag::kFinQueued);
@@ -247,7 +248,7 @@ void arrange_timers(Engine& e, Tcb& c) {
   if (!waiting)
     stop_timer(c, TimerKind::kPersist);
   else if (!is_running(c, TimerKind::kPersist))
-    start_timer(e, c, TimerKind::kPersist, c.rtt.rto());
+    start_timer(e, c, TimerKind::kPersist, within_user_timeout(e, c, c.rtt.rto()));
 }
 
 // A next hop that does not answer ARP ends an active open at once; later it is only a delay.

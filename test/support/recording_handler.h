@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tern/handler.h"
 
@@ -18,6 +19,7 @@ struct ConnectionRecord {
   unsigned writable = 0;
   unsigned peer_finished = 0;
   unsigned closed = 0;
+  std::vector<std::size_t> urgent;    // the bytes of each on_urgent
   std::optional<CloseReason> reason;  // of on_closed
   std::string received;               // every byte read, in order
 };
@@ -31,6 +33,7 @@ class RecordingHandler : public ConnectionHandler {
   bool close_with_peer = true;  ///< on_peer_finished closes our side
 
   void on_established(Connection c) override { ++record_of(c).established; }
+  void on_urgent(Connection c, std::size_t bytes) override { record_of(c).urgent.push_back(bytes); }
   void on_readable(Connection c) override;
   void on_writable(Connection c) override;
   void on_peer_finished(Connection c) override;

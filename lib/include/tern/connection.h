@@ -10,6 +10,7 @@
 #include "tern/address.h"
 #include "tern/port.h"
 #include "tern/result.h"
+#include "tern/time.h"
 
 namespace tern {
 
@@ -106,7 +107,15 @@ enum class ConnectionTimer : std::uint8_t {
   kPersist,  ///< probes a closed window
   kDelayedAck,
   kState,  ///< ends a state that has lasted too long: SYN-SENT, FIN-WAIT-2
+  kKeepalive,
   kTimeWait,
+};
+
+/// What holds a sender back (RFC 4898's SndLimState).
+enum class SendLimit : std::uint8_t {
+  kSender,      ///< nothing is left to send
+  kReceiver,    ///< the peer's window
+  kCongestion,  ///< the congestion window
 };
 
 /// A snapshot for socket lists.
@@ -121,6 +130,9 @@ struct ConnectionInfo {
   std::uint32_t send_window_bytes = 0, receive_window_bytes = 0;
   std::uint64_t bytes_received = 0, bytes_acked = 0;
   std::uint32_t segments_retransmitted = 0;
+  std::uint32_t flight_bytes = 0;             ///< sent and unacknowledged (RFC 4898 PipeSize)
+  std::uint32_t time_outs = 0;                ///< since the last progress (CurTimeoutCount)
+  SendLimit send_limit = SendLimit::kSender;  ///< at this moment (SndLimState)
   bool timestamps = false, window_scaling = false;
   std::uint8_t send_window_scale = 0, receive_window_scale = 0;
   ConnectionTimer timer = ConnectionTimer::kNone;
@@ -164,7 +176,19 @@ class Connection {
   /// connection. Unread data makes it an abort (RFC 9293 SHLD-3).
   void close();
 
-  void set_nodelay(bool nodelay);                ///< true: Nagle's algorithm off
+  void set_nodelay(bool nodelay);  ///< true: Nagle's algorithm off
+  /// Keepalive probes (RFC 9293 3.8.4): after `idle` of silence one every `interval`; `count`
+  /// unanswered ones end the connection with kTimedOut. idle 0 = none. At most two days each.
+  void set_keepalive(Duration idle, Duration interval = std::chrono::seconds(75),
+                     unsigned count = 9);
+  /// How long what was sent may stay unacknowledged before the connection ends with kTimedOut (RFC
+  /// 5482's local value; RFC 9293 MUST-21). 0 = R2 alone decides. Looked at from the first
+  /// retransmission time-out on.
+  void set_user_timeout(Duration timeout);
+  /// IP's time to live (1..255) of what is sent from now on.
+  void set_ttl(std::uint8_t ttl);
+  /// IP's differentiated services code point (0..63) of what is sent from now on.
+  void set_dscp(std::uint8_t dscp);
   void set_handler(ConnectionHandler& handler);  ///< from the next callback on
   void set_user_data(std::uint64_t value);       ///< the application's own word; 0 at first
   std::uint64_t user_data() const;

@@ -15,6 +15,10 @@ class ConnectionHandler {
   /// The handshake is complete (either side's open).
   virtual void on_established(Connection) {}
 
+  /// The peer has announced urgent data (RFC 6093: in line with the rest, nothing is taken out): it
+  /// ends `bytes` after what has been read, and may not all be here. Again when the end moves on.
+  virtual void on_urgent(Connection, std::size_t /*bytes*/) {}
+
   /// New in-order bytes are there. Edge: not called again for bytes that were left unread.
   virtual void on_readable(Connection c) = 0;
 

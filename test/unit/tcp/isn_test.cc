@@ -86,7 +86,7 @@ TEST(InitialSequence, EveryPartOfTheTupleAndTheKeyCounts) {
 /// What an attacker sees: ISNs of neighbouring tuples at one instant. `draw(i)` is the i-th.
 template <class F>
 void expect_random(F&& draw) {
-  constexpr int kDraws = 1 << 17;
+  constexpr int kDraws = 1 << 20;
   std::array<std::array<int, 256>, 4> bytes{};
   std::array<int, 32> bits{};
   std::array<int, 33> distances{};  // Hamming, from one draw to the next
