@@ -22,9 +22,9 @@ def command(rig, *arguments):
 
 
 def traces():
-    """What a lab could leave behind: folders, and processes that hold its hosts' namespaces."""
-    holders = subprocess.run(["pgrep", "-fx", "sleep infinity"], capture_output=True, text=True).stdout.split()
-    return sorted(p for p in os.listdir(tempfile.gettempdir()) if p.startswith("tern-lab.")), holders
+    """What a lab could leave behind: folders, namespaces' holders, and what ran in them."""
+    left = subprocess.run(["pgrep", "-f", "sleep infinity|tcp-upper-|linux-peer|tcpdump"], capture_output=True, text=True).stdout.split()
+    return sorted(p for p in os.listdir(tempfile.gettempdir()) if p.startswith("tern-lab.")), left
 
 
 def walkthrough(rig, *arguments):
