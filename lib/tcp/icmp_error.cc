@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tcp/close.h"
+#include "tcp/retransmit.h"
 #include "tcp/timestamp.h"
 
 namespace tern::tcp {
@@ -40,9 +41,8 @@ bool shrink_segments(Engine& e, Tcb& c, std::uint16_t mtu) {
 void take_too_big(Engine& e, Tcb& c, std::uint16_t mtu) {
   if (!shrink_segments(e, c, mtu)) return;
   ++e.counters.path_mtu_reductions;
-  c.clear(flag::kTiming);  // the answer would be to a segment that was sent twice (Karn)
-  c.snd_nxt = c.snd_una;
-  e.schedule_output(c);
+  if (c.has(flag::kInRecovery)) c.congestion.on_recovery_exit(c.flight());
+  go_back(e, c);
 }
 
 }  // namespace

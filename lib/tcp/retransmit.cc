@@ -43,6 +43,15 @@ void note_recovery_point(Tcb& c) {
   c.set(flag::kRecoverValid);
 }
 
+void go_back(Engine& e, Tcb& c) {
+  forget_sacked(e, c);
+  note_recovery_point(c);
+  c.dup_acks = 0;
+  c.clear(flag::kInRecovery | flag::kDupAcks | flag::kRetransmitHead | flag::kTiming);
+  c.snd_nxt = c.snd_una;
+  e.schedule_output(c);
+}
+
 void on_retransmit_timeout(Engine& e, Tcb& c) {
   if (c.snd_una == c.snd_max) return;
   ++e.counters.rto_timeouts;
@@ -61,12 +70,8 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
     c.set(flag::kSynPending);
     return;
   }
-  forget_sacked(e, c);
   c.congestion.on_rto(c.snd_max - c.snd_una, c.retransmits == 1);
-  note_recovery_point(c);
-  c.dup_acks = 0;
-  c.clear(flag::kInRecovery | flag::kDupAcks | flag::kRetransmitHead);
-  c.snd_nxt = c.snd_una;
+  go_back(e, c);
 }
 
 void on_persist_timeout(Engine& e, Tcb& c) {

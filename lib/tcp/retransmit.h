@@ -8,6 +8,10 @@ namespace tern::tcp {
 /// RFC 6298 5.4-5.7: nothing was acknowledged for an RTO. Goes back to snd_una, or gives up (R2).
 void on_retransmit_timeout(Engine& e, Tcb& c);
 
+/// Everything from snd_una on is to be sent again, with what the peer may have of it already; ends
+/// recovery. The congestion window is the caller's.
+void go_back(Engine& e, Tcb& c);
+
 /// RFC 9293 3.8.6.1: the window is shut: probe it, double the interval, give up on a peer that does
 /// not answer at all.
 void on_persist_timeout(Engine& e, Tcb& c);

@@ -176,6 +176,31 @@ TEST(PathMtu, SmallerSegmentsAreSentAgainAtOnce) {
   EXPECT_EQ(t.info().send_queue_bytes, 0u);
 }
 
+// With and without SACK: recovery ends, since its repetitions did not fit either.
+TEST(PathMtu, InTheMiddleOfRecovery) {
+  for (const bool sack : {false, true}) {
+    Given given;
+    given.peer_syn.sack_permitted = sack;
+    Established t(given);
+    t.write(6 * 1460);
+    expect_sizes(t, {1460, 1460, 1460, 1460, 1460, 1460});
+    for (std::uint32_t i = 2; i <= 5; ++i) {
+      Segment duplicate = ack(1, 1);
+      if (sack) duplicate.sack = {{1 + 1460, 1 + i * 1460}};
+      t.in(duplicate);
+    }
+    EXPECT_EQ(t.counters().fast_retransmits, 1u);
+    t.take();
+    in(t, {.code = kTooBig, .mtu = 1000, .seq = 1});
+    const std::vector<Segment> again = t.take();
+    ASSERT_FALSE(again.empty());
+    EXPECT_EQ(again.front().seq, 1u);
+    for (const Segment& s : again) EXPECT_LE(s.payload.size(), 960u);
+    t.in(ack(1, 1 + 6 * 1460));
+    EXPECT_EQ(t.info().send_queue_bytes, 0u);
+  }
+}
+
 TEST(PathMtu, TimestampsCountAsData) {
   Given given;
   given.peer_syn.ts = {7, 0};
