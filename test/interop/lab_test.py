@@ -22,8 +22,14 @@ def command(rig, *arguments):
 
 
 def traces():
-    """What a lab could leave behind: folders, namespaces' holders, and what ran in them."""
-    left = subprocess.run(["pgrep", "-f", "sleep infinity|tcp-upper-|linux-peer|tcpdump"], capture_output=True, text=True).stdout.split()
+    """What a lab could leave behind: folders, and processes that ran in it."""
+    left = []
+    for environment in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if b"\0TERN_LAB=" in b"\0" + environment.read_bytes():
+                left.append(environment.parent.name)
+        except OSError:
+            pass  # gone meanwhile
     return sorted(p for p in os.listdir(tempfile.gettempdir()) if p.startswith("tern-lab.")), left
 
 
@@ -106,19 +112,21 @@ def panes(rig):
         drain()
         return subprocess.run(["tmux", "-L", f"tern-lab-{pid}", *arguments], capture_output=True, text=True)
     def screen(pane):
-        return tmux("capture-pane", "-p", "-J", "-t", f"lab:0.{pane}").stdout
-    interop.wait_until(lambda: "listening at port" in screen(0), "the server's pane listens", 30)
-    interop.wait_until(lambda: "listening on eth0" in screen(1), "the packets' pane listens", 10)
-    interop.wait_until(lambda: "tcp-upper-client -i 10.0.2.2" in screen(2), "the client's line is typed", 10)
-    tmux("send-keys", "-t", "lab:0.2", "Enter")
-    interop.wait_until(lambda: re.search(r"^> *$", screen(2), re.MULTILINE), "the client's prompt", 20)
-    tmux("send-keys", "-t", "lab:0.2", "hello", "Enter")
-    interop.wait_until(lambda: "HELLO" in screen(2), "the answer", 10)
-    interop.wait_until(lambda: "connected" in screen(0), "the server's word", 10)
-    interop.wait_until(lambda: "Flags [P.]" in screen(1), "the packets", 10)
-    tmux("send-keys", "-t", "lab:0.3", "Enter")
-    interop.wait_until(lambda: "ESTAB" in screen(3), "the socket's line", 10)
-    tmux("send-keys", "-t", "lab:0.3", "lab-end", "Enter")
+        return tmux("capture-pane", "-p", "-J", "-S", "-200", "-t", f"lab:0.{pane}").stdout
+    server, client, packets, shell = range(4)  # from the top left to the bottom
+    interop.wait_until(lambda: "listening at port" in screen(server), "the server's pane listens", 30)
+    interop.wait_until(lambda: "listening on eth0" in screen(packets), "the packets' pane listens", 10)
+    interop.wait_until(lambda: "tcp-upper-client -i 10.0.2.2" in screen(client), "the client's line is typed", 10)
+    tmux("send-keys", "-t", f"lab:0.{client}", "Enter")
+    interop.wait_until(lambda: re.search(r"^> *$", screen(client), re.MULTILINE), "the client's prompt", 20)
+    tmux("send-keys", "-t", f"lab:0.{client}", "hello", "Enter")
+    interop.wait_until(lambda: "HELLO" in screen(client), "the answer", 10)
+    interop.wait_until(lambda: "connected" in screen(server), "the server's word", 10)
+    interop.wait_until(lambda: "Flags [P.]" in screen(packets), "the packets", 10)
+    tmux("send-keys", "-t", f"lab:0.{shell}", "Enter")
+    interop.wait_until(lambda: "ESTAB" in screen(shell), "the socket's line", 10)
+    rig.notes += ["", *tmux("capture-pane", "-p", "-t", f"lab:0.{shell}").stdout.rstrip().splitlines()]
+    tmux("send-keys", "-t", f"lab:0.{shell}", "lab-end", "Enter")
     interop.wait_until(lambda: (drain(), os.waitpid(pid, os.WNOHANG)[0])[1], "the end of the lab", 20)
     os.close(terminal)
     assert traces() == before, (before, traces())
