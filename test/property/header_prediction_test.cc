@@ -107,9 +107,16 @@ class Pair {
   std::uint64_t predicted() const { return predicted_; }
 
  private:
-  void inject(const Segment& s) {
+  void inject(Segment s) {
+    if (prng_.chance(0.05)) s.sack.push_back(some_block(s.ack));
     const bool first = with_.port.inject(s), second = without_.port.inject(s);
     EXPECT_EQ(first, second);
+  }
+
+  // Of what is in flight, mostly; with text behind it too, where the predicted path would miss it.
+  SackRange some_block(std::uint32_t ack) {
+    const std::uint32_t begin = ack + prng_.below(3000);
+    return {begin, begin + prng_.below(2000)};
   }
 
   void handshake() {
@@ -121,6 +128,7 @@ class Pair {
     syn.seq = peer_next_;
     syn.mss = 1460;
     syn.wscale = 7;
+    syn.sack_permitted = true;
     if (timestamps_) syn.ts = Timestamps(clock(), 0);
     inject(syn);
     ++peer_next_;
