@@ -39,7 +39,7 @@ Sample make_sample(int second, std::uint64_t frames, std::uint64_t drops) {
 TEST(TopView, ShowsRatesOfASecond) {
   const std::string text = view_text(make_sample(1, 1000, 0), make_sample(3, 5000, 10), 5);
   EXPECT_THAT(text, HasSubstr("tcp-upper-server (pid 7) at 10.0.2.2/24 on net_tap0\n"));
-  EXPECT_THAT(text, HasSubstr("in    2.00 k frames/s    1.60 Mb/s    4.0 a burst\n"));
+  EXPECT_THAT(text, HasSubstr("in     2.00 k frames/s    1.60 Mb/s    4.0 a burst\n"));
   EXPECT_THAT(text, HasSubstr("tcp  3 connections, 0 half-open, 1 TIME-WAIT"));
   EXPECT_THAT(text, HasSubstr("core 0   25.0 % busy"));
   EXPECT_THAT(text, HasSubstr("drop        5/s          10  wrong TCP checksum\n"));
