@@ -42,6 +42,9 @@ class BenchPort final : public Port {
     sent_.clear();
   }
 
+  /// Frames fed and not received yet.
+  std::size_t waiting() const { return arrived_.size() - next_; }
+
   const PortInfo& info() const override { return info_; }
 
   std::size_t receive(std::span<Frame> frames) override {
