@@ -129,6 +129,15 @@ TEST(Close, CloseWithNothingUnreadIsOrderly) {
   EXPECT_EQ(t.record().peer_finished, 0u);
 }
 
+// RFC 9293 3.10.4: in SYN-SENT there is nothing to close in order.
+TEST(Close, InSynSentItIsOverAtOnce) {
+  SynSent t;
+  t.close();
+  t.silent();
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kAborted);
+}
+
 // SHLD-3: data that nobody will read is lost, and the peer is told.
 TEST(Close, CloseWithUnreadDataIsAnAbort) {
   Established t;
