@@ -255,7 +255,7 @@ def dump_to_wireshark(rig):
         rig.check_echo(client, b"x" * 100)
         begin = dump.stdout.read(4)
         assert begin == b"\x0a\x0d\x0d\x0a", begin
-        dump.kill()
+        dump.terminate()
         dump.wait()
         rig.check_echo(client, b"y" * 100)
     rig.stop()
