@@ -27,13 +27,11 @@ constexpr const char* kCommonHelp =
   --max-connections N      connections at once, of each worker (4096)
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
-  --idle auto|busy|sleep   without work: nap or poll on (auto: nap on a tap)
+  --idle HOW               spin, pause, sleep or auto (sleep on a tap)
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
   --trust-checksums        a virtual wire's frames without checksums are good
-  --stats                  prints the counters at exit
-  --quiet  --verbose       errors only; DPDK's log as well
-  --config FILE            options from a file, one a line, e.g. msl = 5
-  --version  --help
+  --stats --quiet --verbose  counters at exit; errors only; DPDK's log as well
+  --config FILE  --version  --help             a line of FILE: msl = 5
 )";
 
 std::string check_prefix(const std::string& text) {
@@ -96,7 +94,7 @@ void CommandLine::add_other_options() {
       ->check(CLI::Range(1, 1 << 28));
   app_.add_option("--capture", runtime.capture_path);
   app_.add_option("--capture-filter", runtime.capture_filter);
-  app_.add_option("--idle", idle_)->check(CLI::IsMember({"auto", "busy", "sleep"}));
+  app_.add_option("--idle", idle_)->check(CLI::IsMember({"auto", "spin", "pause", "sleep"}));
   app_.add_option("--linger", linger_s_)->check(CLI::Range(0.0, 3600.0));
   app_.add_option("--msl", msl_s_)->check(CLI::Range(0.001, 600.0));
   app_.add_flag("--stats", common_.stats);
@@ -107,7 +105,8 @@ void CommandLine::add_other_options() {
 void CommandLine::fill_in() {
   static const std::map<std::string_view, IdleStrategy> kStrategies = {
       {"auto", IdleStrategy::kAuto},
-      {"busy", IdleStrategy::kBusy},
+      {"spin", IdleStrategy::kSpin},
+      {"pause", IdleStrategy::kPause},
       {"sleep", IdleStrategy::kSleep}};
   tern::RuntimeConfig& runtime = common_.runtime;
   runtime.idle = kStrategies.at(idle_);

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <memory>
 #include <string>
 
 namespace {
@@ -32,7 +33,6 @@ int fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Daytime handler;  // outlives the runtime
   tern::RuntimeConfig config;
   config.program = "daytime";
   config.eal_arguments.assign(argv + 1, argv + argc);
@@ -41,7 +41,9 @@ int main(int argc, char** argv) {
   if (!runtime.ok()) return fail(runtime.status());
   tern::ListenOptions options;
   options.port = 13;
-  if (!(*runtime)->stack().listen(options, handler).ok()) return 1;
+  // On every worker, each with a handler of its own: one by default, as many as cores with -l 0-3.
+  const auto make_handler = [](unsigned) { return std::make_unique<Daytime>(); };
+  if ((*runtime)->listen(options, make_handler) != tern::Errc::kOk) return 1;
   std::puts("listening");
   std::fflush(stdout);
   const absl::Status status = (*runtime)->run();  // until SIGINT or SIGTERM, then it drains

@@ -19,7 +19,9 @@ class IdleWatch {
     Duration nap{};            ///< zero: poll on
   };
 
-  explicit IdleWatch(bool may_nap) : may_nap_(may_nap) {}
+  /// Naps begin at `shortest` and double up to `longest`.
+  explicit IdleWatch(bool may_nap, Duration shortest = kShortestNap, Duration longest = kLongestNap)
+      : may_nap_(may_nap), shortest_(shortest), longest_(longest) {}
 
   /// After each poll: how much work it did, the time, and when the next timer is due.
   Verdict after_poll(std::size_t work, Instant now, Instant deadline) {
@@ -31,7 +33,7 @@ class IdleWatch {
     }
     if (now - quiet_since_ < kPatience) return {};
     const bool became_idle = nap_ == Duration::zero();
-    nap_ = became_idle ? kShortestNap : std::min(2 * nap_, kLongestNap);
+    nap_ = became_idle ? shortest_ : std::min(2 * nap_, longest_);
     if (!may_nap_ || deadline <= now) return {became_idle, Duration::zero()};
     return {became_idle, deadline == kNever ? nap_ : std::min(nap_, deadline - now)};
   }
@@ -42,6 +44,7 @@ class IdleWatch {
 
  private:
   const bool may_nap_;
+  const Duration shortest_, longest_;
   bool quiet_ = false;     // the last poll did nothing
   Instant quiet_since_{};  // if quiet_
   Duration nap_{};         // the last one of this idle period; zero: none yet

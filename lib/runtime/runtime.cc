@@ -40,6 +40,9 @@ using runtime::Worker;
 using steering::Exchange;
 using steering::SteeringPort;
 
+// How late stop() and ask() may be heard by a worker that sleeps until a frame arrives.
+constexpr Duration kLongestSleep = std::chrono::milliseconds(10);
+
 // Keys of their own, so that no hash tells of another (tcp::Keys has 1 to 5).
 enum Purpose : std::uint64_t { kHomes = 100, kRss };
 
@@ -61,18 +64,28 @@ unsigned count_workers(const RuntimeConfig& config) {
 
 io::DeviceConfig device_config(const RuntimeConfig& config) {
   const auto exchanged = static_cast<std::uint32_t>(config.workers > 1 ? Exchange::kRingFrames : 0);
-  return {.queues = static_cast<std::uint16_t>(config.workers),
-          .held_frames = runtime::held_frames(config.stack),
-          .mtu = config.mtu,
-          .mac = config.mac,
-          .trust_missing_checksum = config.trust_missing_checksum,
-          .rss_secret = key_for(config.stack, kRss),
-          .exchanged_frames = exchanged};
+  return {
+      .queues = static_cast<std::uint16_t>(config.workers),
+      .held_frames = runtime::held_frames(config.stack),
+      .mtu = config.mtu,
+      .mac = config.mac,
+      .trust_missing_checksum = config.trust_missing_checksum,
+      .rx_interrupts = config.idle == IdleStrategy::kSleep || config.idle == IdleStrategy::kAuto,
+      .rss_secret = key_for(config.stack, kRss),
+      .exchanged_frames = exchanged};
 }
 
 bool may_nap(IdleStrategy strategy, const io::Device& device) {
   return strategy == IdleStrategy::kSleep ||
          (strategy == IdleStrategy::kAuto && device.is_kernel_backed());
+}
+
+// An interrupt tells of frames only: not of those that another worker hands over, nor of what the
+// application does by the clock.
+Duration longest_nap(const RuntimeConfig& config, const Exchange* exchange) {
+  const bool frames_only =
+      !config.between_polls && (exchange == nullptr || exchange->homes().device_steers());
+  return frames_only ? kLongestSleep : runtime::IdleWatch::kLongestNap;
 }
 
 // A capture's times are those of the wall clock, so that they compare with other captures: DPDK
@@ -287,9 +300,12 @@ absl::Status Runtime::Impl::make_worker(Station& station) {
   auto stack = Stack::create(config_.stack, *station.watch, clock->now(), station.steering.get());
   if (!stack.ok()) return stack.status();
   (*stack)->on_syn_flood([this](const SynFlood& flood) { log_flood(flood); });
-  runtime::WorkerConfig worker{.may_nap = may_nap(config_.idle, *device_),
+  runtime::WorkerConfig worker{.pauses = config_.idle == IdleStrategy::kPause,
+                               .may_nap = may_nap(config_.idle, *device_),
+                               .longest_nap = longest_nap(config_, exchange_.get()),
                                .linger = config_.linger,
                                .between_polls = config_.between_polls};
+  if (worker.may_nap) worker.interrupt.emplace(device_->port_id(), station.dpdk_port->queue());
   station.worker = std::make_unique<Worker>(*std::move(stack), std::move(clock), std::move(worker));
   return absl::OkStatus();
 }

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
+#include "io/dpdk/rx_interrupt.h"
 #include "runtime/idle_watch.h"
 #include "runtime/mailbox.h"
 #include "runtime/stop_requests.h"
@@ -14,7 +16,11 @@
 namespace tern::runtime {
 
 struct WorkerConfig {
+  bool pauses = false;  ///< between polls without work
   bool may_nap = false;
+  /// Where it may nap: the queue whose interrupt ends a nap; nothing: naps are short.
+  std::optional<io::RxInterrupt> interrupt = {};
+  Duration longest_nap = IdleWatch::kLongestNap;
   Duration linger{};                                        ///< of a drain
   std::function<void(Stack&, Instant)> between_polls = {};  ///< see RuntimeConfig
   std::function<void()> housekeeping = {};  ///< once in every idle period, e.g. to flush a capture
@@ -47,6 +53,7 @@ class Worker {
  private:
   DrainResult drain(SharedByWorkers& shared);
   void turn();
+  void rest(Duration duration);
   void account(std::size_t work, Instant now);
   bool turn_until(bool (*done)(const StackUsage&), Departure& departure, Duration limit,
                   const StopRequests& stop);

@@ -23,8 +23,8 @@ SteeringPort::~SteeringPort() {
 }
 
 std::size_t SteeringPort::receive(std::span<Frame> frames) {
-  const std::size_t handed = receive_handed_over(frames);
-  return handed + (handed < frames.size() ? inner_.receive(frames.subspan(handed)) : 0);
+  handed_ = receive_handed_over(frames);
+  return handed_ + (handed_ < frames.size() ? inner_.receive(frames.subspan(handed_)) : 0);
 }
 
 std::size_t SteeringPort::receive_handed_over(std::span<Frame> frames) {

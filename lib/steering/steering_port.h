@@ -32,6 +32,11 @@ class SteeringPort final : public Port, public Steering {
   std::size_t allocate(std::span<Frame> frames) override { return inner_.allocate(frames); }
   void release(std::span<const Frame> frames) override { inner_.release(frames); }
   bool link_up() const override { return inner_.link_up(); }
+  bool wants_drops() const override { return inner_.wants_drops(); }
+  /// A frame that was handed over has been seen by the port that it arrived at.
+  void note_drop(std::size_t index, DropReason reason) override {
+    if (index >= handed_) inner_.note_drop(index - handed_, reason);
+  }
 
   // Steering
   bool is_home(const Flow& flow) const override { return exchange_.homes().home_of(flow) == self_; }
@@ -49,6 +54,7 @@ class SteeringPort final : public Port, public Steering {
   Port& inner_;
   Exchange& exchange_;
   const std::uint16_t self_;
+  std::size_t handed_ = 0;        // of the last receive(), the first so many
   std::uint16_t first_lane_ = 0;  // takes turns, so that no worker's frames starve another's
   net::TokenBucket asks_{kAsksPerSecond, kAskBurst};
 };

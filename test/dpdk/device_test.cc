@@ -133,5 +133,36 @@ TEST(Device, AnMtuAboveTwoKibibytesHasFramesToHoldIt) {
   EXPECT_EQ(null.port().info().frame_capacity, 9216u);
 }
 
+// net_null has the settings of RSS, if no use for them.
+TEST(Rss, TheKeyIsDrawnAndTheTableIsEvenAndBothAreReadBack) {
+  DeviceConfig config = TestDevice::small_config();
+  config.queues = 2;
+  config.rss_secret = {1, 2};
+  TestDevice null("net_null", "", config);
+  const auto& rss = null.device().rss();
+  ASSERT_TRUE(rss.has_value());
+  EXPECT_EQ(rss->key, make_rss_key({1, 2}, rss->key.size()));
+  ASSERT_EQ(rss->reta.size(), 128u);
+  EXPECT_EQ(std::count(rss->reta.begin(), rss->reta.end(), 0), 64);
+  EXPECT_EQ(std::count(rss->reta.begin(), rss->reta.end(), 1), 64);
+}
+
+TEST(Rss, OneQueueNeedsNone) { EXPECT_FALSE(TestDevice("net_null").device().rss().has_value()); }
+
+// net_ring hands frames over by queue number, and says nothing.
+TEST(Rss, ADeviceThatDoesNotSayHasNone) {
+  DeviceConfig config = TestDevice::small_config();
+  config.queues = 2;
+  TestDevice ring("net_ring", "", config);
+  EXPECT_FALSE(ring.device().rss().has_value());
+  EXPECT_NE(ring.device().describe().find("workers hand frames over"), std::string::npos);
+}
+
+TEST(Rss, KeysDifferBySecretAndHaveTheLengthAskedFor) {
+  EXPECT_EQ(make_rss_key({1, 2}, 0).size(), 40u);
+  EXPECT_EQ(make_rss_key({1, 2}, 52).size(), 52u);
+  EXPECT_NE(make_rss_key({1, 2}, 40), make_rss_key({1, 3}, 40));
+}
+
 }  // namespace
 }  // namespace tern::io

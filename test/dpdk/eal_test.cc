@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -158,6 +159,32 @@ TEST(ExplainEalFailure, UnknownWordsAreQuoted) {
   const absl::Status status =
       explain_eal_failure({.program = "p"}, "EAL: first\nEAL: the last\n", ENODEV);
   EXPECT_EQ(status.message(), "p: DPDK's EAL did not start: No such device (EAL: the last)");
+}
+
+TEST(CountLcores, ReadsDpdksLists) {
+  const std::vector<std::pair<std::vector<std::string>, unsigned>> cases = {
+      {{}, 0},
+      {{"-l", "3"}, 1},
+      {{"-l0-1"}, 2},
+      {{"--no-huge", "-l", "0-3,5,7"}, 6},
+      {{"--lcores=0@(0,1)"}, 1},
+      {{"--lcores", "(0-2)@0,5@(1-3)"}, 4},
+      {{"-c", "0xf1"}, 5},
+      {{"--log-level=8"}, 0},
+  };
+  for (const auto& [arguments, expected] : cases)
+    EXPECT_EQ(count_lcores(arguments), expected) << testing::PrintToString(arguments);
+}
+
+TEST(CompleteEalArguments, SeveralCoresHaveACpuEach) {
+  EalConfig config;
+  config.cores = 2;
+  const auto line = complete_eal_arguments(config, 0);
+  const auto cores = std::find_if(line.begin(), line.end(), [](const std::string& argument) {
+    return argument.starts_with("--lcores=");
+  });
+  ASSERT_NE(cores, line.end());
+  EXPECT_EQ(cores->find('('), std::string::npos) << *cores;
 }
 
 }  // namespace

@@ -4,10 +4,12 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "dpdk/dpdk_test_env.h"
@@ -232,6 +234,28 @@ TEST_F(RingPort, LinkStateIsRefreshedAfterTenMilliseconds) {
   EXPECT_FALSE(port().link_up());
   rte_delay_us_block(11'000);
   EXPECT_TRUE(port().link_up());
+}
+
+// Both ends in one process. A peer that has left is noticed before the next poll, not 10 ms later:
+// the driver unmaps what that poll would read.
+TEST(MemifPort, APeerThatLeavesIsNoticedAtOnce) {
+  const std::string socket = "socket=@tern-port-test-" + std::to_string(::getpid());
+  TestDevice server("net_memif", "role=server," + socket);
+  {
+    TestDevice client("net_memif", "role=client," + socket);
+    std::array<Frame, 4> frames;
+    for (int ms = 0; ms < 5000 && !(server.port().link_up() && client.port().link_up()); ++ms)
+      rte_delay_us_sleep(1000);
+    ASSERT_TRUE(server.port().link_up());
+    EXPECT_EQ(server.port().receive(frames), 0u);
+    ASSERT_EQ(rte_eth_dev_stop(client.device().port_id()), 0);
+    // The server's interrupt thread hears of it.
+    for (int i = 0; i < 50'000 && server.device().link_up(); ++i) {
+      server.port().link_up();
+      rte_delay_us_sleep(100);
+    }
+    EXPECT_FALSE(server.port().link_up());
+  }
 }
 
 // Checksum verdicts of a virtual wire are its sender's word: unknown, unless it is trusted.

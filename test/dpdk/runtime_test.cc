@@ -83,6 +83,24 @@ TEST(IdleWatch, NapsDoubleAfterTwoHundredMicroseconds) {
   EXPECT_EQ(naps, (std::vector<Duration>{50us, 100us, 200us, 400us, 800us, 1ms, 1ms}));
 }
 
+// With an interrupt that ends it, a nap need not be short at first.
+TEST(IdleWatch, NapsBeginAndEndWhereTheyAreToldTo) {
+  IdleWatch watch(true, 10ms, 10ms);
+  watch.after_poll(0, at(0us), kNever);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(watch.after_poll(0, at(std::chrono::milliseconds(1 + i)), kNever).nap, 10ms);
+  EXPECT_EQ(watch.after_poll(0, at(5ms), at(7ms)).nap, 2ms);
+}
+
+TEST(Departure, NobodyIsLeftOnlyWhenAllAreGone) {
+  SharedByWorkers shared(2);
+  shared.without_connections.leave();
+  EXPECT_FALSE(shared.without_connections.everybody_left());
+  shared.without_connections.leave();
+  EXPECT_TRUE(shared.without_connections.everybody_left());
+  EXPECT_FALSE(shared.without_frames.everybody_left());
+}
+
 TEST(IdleWatch, WorkStartsThePatienceAnew) {
   IdleWatch watch(true);
   watch.after_poll(0, at(0us), kNever);
@@ -154,7 +172,7 @@ TEST(MemoryPlan, GrowsWithConnectionsAndCountsEverything) {
   // 512 bytes at most for an idle connection: TCB, its share of the table; and its TIME-WAIT
   // records.
   EXPECT_GE(large.total() - small.total(), 999'000ull * 448);
-  EXPECT_EQ(small.rows.size(), 6u);
+  EXPECT_EQ(small.rows.size(), 7u);
   EXPECT_GE(small.mbuf_bytes, std::uint64_t{io::mbufs_per_queue(device)} * 2176);
 }
 
@@ -168,6 +186,17 @@ TEST(MemoryPlan, WhatDoesNotFitIsRefusedWithTheArithmetic) {
   EXPECT_THAT(message, HasSubstr(" of 100 MiB available: lower the number of connections"));
   EXPECT_TRUE(check_memory(plan, {.ordinary_bytes = plan.total(), .hugepage_bytes = 0}).ok());
   EXPECT_FALSE(check_memory(plan, {.ordinary_bytes = plan.total() - 1, .hugepage_bytes = 0}).ok());
+}
+
+TEST(MemoryPlan, EveryWorkerHasItsOwn) {
+  io::DeviceConfig one, three;
+  three.queues = 3;
+  three.exchanged_frames = 512;
+  const MemoryPlan single = plan_memory(sized_config(1000), one);
+  const MemoryPlan triple = plan_memory(sized_config(1000), three);
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(triple.rows[i].count, 3 * single.rows[i].count);
+  // Of each worker's buffers the two others may hold as much as their receive queues take.
+  EXPECT_GE(io::mbufs_per_queue(three), io::mbufs_per_queue(one) + 2 * (one.held_frames / 2 + 512));
 }
 
 TEST(MemoryPlan, HugepagesTakeThePacketBuffers) {

@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"NoSuchConfiguration", "--config /nowhere/x", 2, "/nowhere/x", "does not exist"},
         Mistake{"CaptureNowhere", "--vdev=net_null0 -- --capture /nowhere/x.pcapng", 1,
                 "/nowhere/x.pcapng", "No such file"},
-        Mistake{"UnknownIdle", "--idle never", 2, "never", "{auto,busy,sleep}"}),
+        Mistake{"UnknownIdle", "--idle never", 2, "never", "{auto,spin,pause,sleep}"}),
     [](const auto& test) { return test.param.name; });
 
 TEST_F(ServerWords, WithoutRightsItSaysSo) {

@@ -23,6 +23,7 @@ struct Options : app::CommonOptions {
   std::uint16_t port = 9999;
   int connections = 500;  // of each worker
   int rounds = 3;
+  bool hold = false;  // at the end keeps the device until its input ends
 };
 
 // One worker's connections. A quarter of them is opened at a time.
@@ -108,6 +109,7 @@ int run(Options& options) {
   for (const auto& share : shares) finished += share->finished();
   const int expected = options.connections * static_cast<int>(shares.size());
   app::say(fmt::format("finished {} of {}", finished, expected));
+  while (options.hold && std::getchar() != EOF) continue;
   return status.ok() && finished == expected ? 0 : 1;
 }
 
@@ -125,6 +127,7 @@ int main(int argc, char** argv) {
   line.app().add_option("--port", options.port);
   line.app().add_option("--connections", options.connections);
   line.app().add_option("--rounds", options.rounds);
+  line.app().add_flag("--hold", options.hold);
   if (const auto status = line.parse(argc, argv)) return *status;
   return run(options);
 }

@@ -89,6 +89,38 @@ def bulk_on_both(rig):
     rig.stop()
 
 
+def a_stopped_process_is_a_stall(rig):
+    """Stopped for two seconds in the midst of transfers, with answers under way whose ACKs arrive
+    meanwhile: these are read first, so that hardly a timer takes the pause for a loss."""
+    start(rig, quiet=True)
+    stop_reading = threading.Event()
+
+    def transfer(client):
+        while not stop_reading.is_set():
+            rig.check_echo(client, b"many words " * 2000)
+
+    clients = [rig.connect(timeout_s=60) for _ in range(40)]
+    threads = [threading.Thread(target=transfer, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        time.sleep(0.3)
+        rig.process.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        rig.process.send_signal(signal.SIGCONT)
+    time.sleep(0.5)
+    stop_reading.set()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        rig.check_echo(client, b"still here")
+        client.close()
+    stats = rig.stop()
+    assert stats["rst_out"] == 0, stats["rst_out"]
+    assert stats["rto_timeouts"] <= 12, f"of 40 connections, stopped 3 times: {stats['rto_timeouts']} time-outs"
+    rig.notes.append(f"retransmission time-outs of 40 connections, stopped 3 times: {stats['rto_timeouts']}")
+
+
 def a_signal_drains_all(rig):
     """SIGTERM: both workers finish their connections, and the server ends when the clients do."""
     start(rig)
@@ -172,6 +204,42 @@ def connects_from_both_land_at_home(rig):
     rig.notes.append(f"handed over: {handed}")
 
 
+def two_terns_over_memif(rig):
+    """Both ends are Tern, with two workers and two queues each: a flow stays on its queue both ways."""
+    if rig.device != "tap":
+        raise interop.Skip("the wire is memif here: once is enough")
+    if len(os.sched_getaffinity(0)) < WORKERS:
+        raise interop.Skip(f"{WORKERS} workers need as many CPUs")
+
+    def command(program, role, *arguments):
+        return [program, "-l", f"0-{WORKERS - 1}", f"--vdev=net_memif0,role={role},socket=@tern-workers", "--", "--idle", "sleep",
+                "--msl", "0.05", *arguments]
+
+    with rig.log.open("ab") as log:
+        rig.process = subprocess.Popen(command(rig.command[0], "server", "--ip", "10.0.2.1/24", "--stats", "--quiet"),
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=interop.die_with_parent)
+    interop.wait_until(lambda: "listening at port" in rig.output(), "the server is up", 30)
+    client = subprocess.Popen(command(os.environ["TERN_WORKERS_CLIENT"], "client", "--connections", "300", "--hold"),
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              preexec_fn=interop.die_with_parent)
+    said = ""
+    while line := client.stdout.readline():
+        said += line
+        if line.startswith("finished"):
+            break
+    assert "finished 600 of 600\n" in said, said[-2000:]
+    rig.signal_server()  # first, and then its peer: a memif's driver must not be polled while that leaves
+    stats = rig.wait_for_end(600)
+    client.communicate("\n", 30)
+    assert client.returncode == 0, client.returncode
+    ends = {name: int(value) for name, value in re.findall(r"^(worker_\w+) +(\d+) ", said, re.MULTILINE)}
+    assert workers_of(ends, "established") == [300, 300], ends
+    assert workers_of(stats, "established") == [300, 300], stats
+    for end in (stats, ends):
+        assert workers_of(end, "handed_over") == [0, 0], workers_of(end, "handed_over")
+
+
 if __name__ == "__main__":
-    interop.main([a_thousand_spread_over_both, idle_flows_that_the_kernel_forgets, bulk_on_both, a_signal_drains_all,
-                  a_second_signal_ends_at_once, connects_from_both_land_at_home])
+    interop.main([a_thousand_spread_over_both, idle_flows_that_the_kernel_forgets, bulk_on_both,
+                  a_stopped_process_is_a_stall, a_signal_drains_all,
+                  a_second_signal_ends_at_once, connects_from_both_land_at_home, two_terns_over_memif])

@@ -22,9 +22,11 @@ namespace tern {
 
 /// What a worker does when there is nothing to do.
 enum class IdleStrategy : std::uint8_t {
-  kAuto,   ///< kSleep where the kernel is the device's other end (tap, packet socket), else kBusy
-  kBusy,   ///< polls on: the shortest latency, a whole core
-  kSleep,  ///< naps of up to a millisecond after a while without work
+  kAuto,   ///< kSleep where the kernel is the device's other end (tap, packet socket), else kSpin
+  kSpin,   ///< polls on: the shortest latency, a whole core
+  kPause,  ///< the same with a pause between polls, which leaves more to the core's other thread
+  kSleep,  ///< after 200 us without work sleeps until the device's receive interrupt or the next
+           ///< deadline, 10 ms at most; without such an interrupt 1 ms at most
 };
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
@@ -78,7 +80,7 @@ enum class AskResult : std::uint8_t {
 /// next one begins.
 struct WorkerUsage {
   std::uint64_t polls = 0, busy_polls = 0;
-  Duration busy{}, idle{};  ///< idle: polls without work, and naps
+  Duration busy{}, idle{};  ///< idle: polls without work, and sleep
 };
 
 /// Owns everything between the machine and its stacks: DPDK's EAL, the device, the buffers, the
@@ -122,10 +124,10 @@ class Runtime {
   unsigned workers() const;
 
   /// Has the thread of a worker run `function` on its stack between two polls, and waits for that:
-  /// some microseconds if the worker is busy, up to a millisecond if it naps. Its loop waits while
-  /// the function runs, so that should be short: say less than 50 us. Before run() it waits for
-  /// run() to begin. Any thread, but no signal handler; within a callback it runs at once. Those
-  /// who ask the same worker take turns. `worker` < workers().
+  /// some microseconds if the worker is busy, up to ten milliseconds if it sleeps. Its loop waits
+  /// while the function runs, so that should be short: say less than 50 us. Before run() it waits
+  /// for run() to begin. Any thread, but no signal handler; within a callback it runs at once.
+  /// Those who ask the same worker take turns. `worker` < workers().
   AskResult ask(unsigned worker, const std::function<void(Stack&)>& function,
                 std::chrono::milliseconds patience = std::chrono::seconds(1));
 

@@ -158,7 +158,7 @@ absl::Status Device::start() {
   const int error = rte_eth_dev_start(port_id_);
   if (error != 0) return device_error(name_, "the device does not start", error);
   is_started_ = true;
-  if (rss_types_ != 0) rss_ = set_up_rss(port_id_, config_.queues);
+  if (rss_types_ != 0) rss_ = set_up_rss(port_id_, config_.queues, config_.rss_secret);
   if (!rss_ && config_.queues > 1)
     offloads_.back().remark = "it does not say which flow goes where: workers hand frames over";
   return absl::OkStatus();
@@ -179,6 +179,8 @@ std::uint64_t Device::trusted_rx_flags() const {
   const std::uint64_t all = ~frame_flag::kHandedOver;
   return is_virtual(driver_) && !config_.trust_missing_checksum ? all & ~kVerdicts : all;
 }
+
+bool Device::link_goes_under_polls() const { return driver_.starts_with("net_memif"); }
 
 bool Device::is_kernel_backed() const {
   return starts_with_any(driver_,
@@ -210,7 +212,12 @@ absl::Status Device::configure() {
       conf.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(rss_key.size());
     }
   }
-  const int error = rte_eth_dev_configure(port_id_, config_.queues, config_.queues, &conf);
+  conf.intr_conf.rxq = config_.rx_interrupts ? 1 : 0;
+  int error = rte_eth_dev_configure(port_id_, config_.queues, config_.queues, &conf);
+  if (error != 0 && config_.rx_interrupts) {  // then without: sleeps are bounded anyway
+    conf.intr_conf.rxq = 0;
+    error = rte_eth_dev_configure(port_id_, config_.queues, config_.queues, &conf);
+  }
   if (error == -EBUSY)
     return absl::UnavailableError(name_ + " is in use in this process: stop it first");
   if (error != 0) return device_error(name_, "the device refuses its configuration", error);

@@ -36,6 +36,7 @@ struct DeviceConfig {
   /// Also makes the verdicts of a virtual device count, which are worth no more than that
   /// neighbour.
   bool trust_missing_checksum = false;
+  bool rx_interrupts = false;  ///< wanted; see RxInterrupt for whether they are there
   /// With several queues: the device's RSS key is drawn from it. Zero: the driver's own key.
   SipKey rss_secret{};
   /// Frames that may be under way to each other queue's worker when the device does not steer.
@@ -91,6 +92,9 @@ class Device {
   /// The RTE_MBUF_F_RX_* bits that are believed: on a virtual wire a checksum verdict is the word
   /// of whoever wrote the frame, so it counts only where trust_missing_checksum says so.
   std::uint64_t trusted_rx_flags() const;
+  /// net_memif unmaps its rings, in another thread, when its peer leaves: a poll of a moment later
+  /// crashes (DPDK 22.11). The link is down by then, so it is worth asking often.
+  bool link_goes_under_polls() const;
   /// A virtual device whose other end is the Linux kernel: polling it without a pause starves that.
   bool is_kernel_backed() const;
 

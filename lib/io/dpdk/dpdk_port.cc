@@ -100,12 +100,14 @@ DpdkPort::DpdkPort(const Device& device, std::uint16_t queue)
       rx_flags_mask_(device.trusted_rx_flags()),
       port_id_(device.port_id()),
       queue_(queue),
+      watch_link_(device.link_goes_under_polls()),
       link_check_cycles_(rte_get_tsc_hz() / kLinkChecksPerSecond) {}
 
 std::size_t DpdkPort::receive(std::span<Frame> frames) {
   rte_mbuf* mbufs[kBurst];
   const auto room = static_cast<std::uint16_t>(std::min(frames.size(), kBurst));
   const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, mbufs, room);
+  received_ = count > 0;
   return fill(mbufs, count, frames.data());
 }
 
@@ -212,7 +214,7 @@ void DpdkPort::free_mbufs(rte_mbuf** mbufs, std::size_t count) {
 
 bool DpdkPort::link_up() const {
   const std::uint64_t now = rte_rdtsc();
-  if (now >= next_link_check_) {
+  if (now >= next_link_check_ || (watch_link_ && !received_)) {
     next_link_check_ = now + link_check_cycles_;
     link_is_up_ = device_.link_up();
   }

@@ -31,9 +31,12 @@ class DpdkPort final : public Port {
   std::size_t allocate(std::span<Frame> frames) override;
   void release(std::span<const Frame> frames) override;
 
-  /// The device's link, asked for every 10 ms: asking can be a system call, or racy in the driver.
+  /// The device's link, asked for every 10 ms, since asking can be a system call. Where polling a
+  /// link that is going down is a danger (Device::link_goes_under_polls), before each poll that may
+  /// find nothing.
   bool link_up() const override;
 
+  std::uint16_t queue() const { return queue_; }
   const DpdkPortCounters& counters() const { return counters_; }
 
  private:
@@ -53,6 +56,8 @@ class DpdkPort final : public Port {
   const std::uint16_t queue_;
   DpdkPortCounters counters_;
   // link_up() is const to its caller, and remembers what it asked.
+  const bool watch_link_;
+  bool received_ = false;  // by the last receive(): then the link is up
   mutable bool link_is_up_ = false;
   mutable std::uint64_t next_link_check_ = 0;  // TSC
   const std::uint64_t link_check_cycles_;

@@ -33,6 +33,14 @@ void spread_evenly(std::uint16_t port_id, std::uint16_t entries, std::uint16_t q
   rte_eth_dev_rss_reta_update(port_id, groups.data(), entries);
 }
 
+void write_key(std::uint16_t port_id, std::vector<std::uint8_t> key) {
+  rte_eth_rss_conf conf{};
+  if (rte_eth_dev_rss_hash_conf_get(port_id, &conf) != 0) return;  // which packets it hashes
+  conf.rss_key = key.data();
+  conf.rss_key_len = static_cast<std::uint8_t>(key.size());
+  rte_eth_dev_rss_hash_update(port_id, &conf);
+}
+
 std::vector<std::uint16_t> read_reta(std::uint16_t port_id, std::uint16_t entries,
                                      std::uint16_t queues) {
   RetaGroups groups = groups_for(entries);
@@ -68,13 +76,15 @@ std::vector<std::uint8_t> make_rss_key(const SipKey& secret, std::size_t bytes) 
   return key;
 }
 
-std::optional<DeviceRss> set_up_rss(std::uint16_t port_id, std::uint16_t queues) {
+std::optional<DeviceRss> set_up_rss(std::uint16_t port_id, std::uint16_t queues,
+                                    const SipKey& secret) {
   rte_eth_dev_info info{};
   if (rte_eth_dev_info_get(port_id, &info) != 0 || !std::has_single_bit(info.reta_size))
     return std::nullopt;
   const std::size_t key_bytes = info.hash_key_size == 0 ? kUsualKeyBytes : info.hash_key_size;
   if (key_bytes < kUsualKeyBytes || key_bytes > kLongestKeyBytes) return std::nullopt;
   spread_evenly(port_id, info.reta_size, queues);
+  if (secret != SipKey{}) write_key(port_id, make_rss_key(secret, key_bytes));
   DeviceRss rss{read_key(port_id, key_bytes), read_reta(port_id, info.reta_size, queues)};
   if (rss.key.empty() || rss.reta.empty()) return std::nullopt;
   return rss;

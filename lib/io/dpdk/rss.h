@@ -21,8 +21,10 @@ struct DeviceRss {
 std::vector<std::uint8_t> make_rss_key(const SipKey& secret, std::size_t bytes);
 
 /// Spreads a started device's redirection table evenly over the queues, where it can be written,
-/// and reads back what the device then does. Nothing if it does not say, or hashes TCP over IPv4 by
-/// anything else than the four-tuple. Thread: EAL's main one.
-std::optional<DeviceRss> set_up_rss(std::uint16_t port_id, std::uint16_t queues);
+/// and gives it a key (none if the secret is zero), which some drivers ignore in their
+/// configuration. Reads back what the device then does. Nothing if it does not say, or hashes TCP
+/// over IPv4 by anything else than the four-tuple. Thread: EAL's main one.
+std::optional<DeviceRss> set_up_rss(std::uint16_t port_id, std::uint16_t queues,
+                                    const SipKey& secret);
 
 }  // namespace tern::io
