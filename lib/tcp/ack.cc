@@ -17,7 +17,7 @@ namespace {
 Duration end_timing(Engine& e, Tcb& c) {
   c.clear(flag::kTiming);
   const Duration rtt = e.now - c.rtt_start;
-  c.rtt.sample(rtt, e.config);
+  c.rtt.sample(rtt, e.rto_bounds);
   return rtt;
 }
 
@@ -40,7 +40,7 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   const std::uint32_t elapsed_ms = timestamp_now(e, c) - s.options.ts_echo_reply;
   if (elapsed_ms > 1u << 24) return Duration::zero();  // an echo of what we never sent
   const Duration rtt = std::chrono::milliseconds(elapsed_ms);
-  c.rtt.sample(rtt, e.config);
+  c.rtt.sample(rtt, e.rto_bounds);
   return rtt;
 }
 

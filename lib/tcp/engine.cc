@@ -76,6 +76,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
                net::Interface& interface, net::Egress& out, FrameBin& frame_bin, Counters& stats,
                Instant start, const Steering* homes)
     : config(stack.tcp),
+      rto_bounds(stack.tcp),
       address(stack.address.address.value()),
       mss(static_cast<std::uint16_t>(port.mtu - kIpTcpHeaderBytes)),
       offload_ip_checksum(port.tx_ip_checksum),

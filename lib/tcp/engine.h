@@ -73,6 +73,7 @@ struct Engine {
          const Steering* steering);
 
   const TcpConfig config;
+  const RtoBounds rto_bounds;
   const std::uint32_t address;  // the interface's, host order
   const std::uint16_t mss;      // of the interface: MTU - 40 (MUST-67)
   const bool offload_ip_checksum;

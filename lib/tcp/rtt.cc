@@ -17,12 +17,15 @@ std::uint32_t to_us(Duration d) {
 
 }  // namespace
 
+RtoBounds::RtoBounds(const TcpConfig& config)
+    : min_us(to_us(config.min_rto)), max_us(to_us(config.max_rto)) {}
+
 RttEstimator::RttEstimator(const TcpConfig& config)
     : base_rto_us_(std::min(std::max(to_us(config.initial_rto), to_us(config.min_rto)),
                             to_us(config.max_rto))),
       rto_us_(base_rto_us_) {}
 
-void RttEstimator::sample(Duration rtt, const TcpConfig& config) {
+void RttEstimator::sample(Duration rtt, RtoBounds bounds) {
   const std::uint32_t r = std::min(to_us(rtt), kMaxSampleUs);
   if (!has_sample_) {
     has_sample_ = true;
@@ -37,7 +40,7 @@ void RttEstimator::sample(Duration rtt, const TcpConfig& config) {
   }
   // RTO <- SRTT + max(G, 4 RTTVAR)
   const std::uint32_t rto = (srtt_us_x8_ >> 3) + std::max(kGranularityUs, rttvar_us_x4_);
-  base_rto_us_ = std::min(std::max(rto, to_us(config.min_rto)), to_us(config.max_rto));
+  base_rto_us_ = std::min(std::max(rto, bounds.min_us), bounds.max_us);
   reset_back_off();
 }
 

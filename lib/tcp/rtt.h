@@ -8,6 +8,12 @@
 
 namespace tern::tcp {
 
+/// min_rto and max_rto in microseconds: converted once, not for every sample.
+struct RtoBounds {
+  RtoBounds(const TcpConfig& config);  // implicit: a config says them too
+  std::uint32_t min_us, max_us;
+};
+
 /// The round-trip time and the retransmission time-out of one connection: RFC 6298. The scaled sums
 /// are Jacobson's, so that no fraction of a microsecond is lost from one sample to the next. Which
 /// segments may be timed (Karn's algorithm) is the caller's to know.
@@ -18,7 +24,7 @@ class RttEstimator {
   explicit RttEstimator(const TcpConfig& config);
 
   /// RFC 6298 2.2, 2.3: one measurement. Ends any back-off.
-  void sample(Duration rtt, const TcpConfig& config);
+  void sample(Duration rtt, RtoBounds bounds);
 
   /// The current time-out, back-off included, in [min_rto, max_rto].
   Duration rto() const { return std::chrono::microseconds(rto_us_); }
