@@ -25,7 +25,13 @@ class IndexList {
 
   template <class LinksOf>
   void push_back(LinksOf&& links_of, std::uint32_t index) {
-    links_of(index) = IndexLinks{kNoIndex, tail_};
+    push_back(links_of, index, links_of(index));
+  }
+
+  /// The same for a caller that has the object's links at hand.
+  template <class LinksOf>
+  void push_back(LinksOf&& links_of, std::uint32_t index, IndexLinks& links) {
+    links = IndexLinks{kNoIndex, tail_};
     (tail_ == kNoIndex ? head_ : links_of(tail_).next) = index;
     tail_ = index;
   }

@@ -67,7 +67,7 @@ Errc StackImpl::refuse_send(Tcb& c, Errc error) {
   c.set(flag::kWantWritable);
   if (error != Errc::kNoBuffers) return error;
   ++counters_.send_buffer_short;
-  if (!c.has(flag::kStarved)) engine_.starved.push_back(engine_.tcbs, engine_.index_of(c));
+  if (!c.has(flag::kStarved)) engine_.starved.push_back(engine_.tcbs, c, engine_.index_of(c));
   return error;
 }
 

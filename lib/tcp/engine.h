@@ -125,12 +125,12 @@ struct Engine {
 
   /// Sees to it that transmit() visits the connection in this poll.
   void schedule_output(Tcb& c) {
-    if (!c.has(flag::kOutput)) output.push_back(tcbs, index_of(c));
+    if (!c.has(flag::kOutput)) output.push_back(tcbs, c, index_of(c));
   }
   /// Sees to it that the application hears of `events` after the burst.
   void raise(Tcb& c, std::uint8_t events) {
     c.events |= events;
-    if (!c.has(flag::kReady)) ready.push_back(tcbs, index_of(c));
+    if (!c.has(flag::kReady)) ready.push_back(tcbs, c, index_of(c));
   }
 };
 

@@ -16,9 +16,10 @@ class TcbList {
   std::uint32_t front() const { return list_.front(); }
   std::uint32_t size() const { return size_; }
 
-  void push_back(IndexPool<Tcb>& tcbs, std::uint32_t index) {
-    tcbs[index].set(kFlag);
-    list_.push_back(links(tcbs), index);
+  /// `c` is tcbs[index].
+  void push_back(IndexPool<Tcb>& tcbs, Tcb& c, std::uint32_t index) {
+    c.set(kFlag);
+    list_.push_back(links(tcbs), index, c.*kLinks);
     ++size_;
   }
 
