@@ -58,7 +58,16 @@ void SendQueue::link(SendChunkPool& pool, std::uint32_t index, std::uint32_t len
   size_ += length;
 }
 
-std::size_t SendQueue::append(SendChunkPool& pool, std::span<const std::byte> bytes) {
+// A small answer into an empty queue: one chunk takes all of it.
+std::size_t SendQueue::append_first(SendChunkPool& pool, std::span<const std::byte> bytes) {
+  const std::uint32_t index = pool.acquire(bytes.size());
+  if (index == kNoIndex) return 0;
+  std::memcpy(pool.data(index), bytes.data(), bytes.size());
+  link(pool, index, static_cast<std::uint32_t>(bytes.size()));
+  return bytes.size();
+}
+
+std::size_t SendQueue::append_any(SendChunkPool& pool, std::span<const std::byte> bytes) {
   cancel_reservation(pool);
   bytes = bytes.first(std::min<std::size_t>(bytes.size(), kMaxBytes - size_));
   std::size_t taken = fill_tail(pool, bytes);
@@ -167,10 +176,9 @@ std::uint32_t SendQueue::find(const SendChunkPool& pool, std::uint32_t position)
   return index;
 }
 
-void SendQueue::copy_out(const SendChunkPool& pool, std::uint32_t offset,
-                         std::span<std::byte> out) {
-  TERN_ASSERT(offset <= size_ && out.size() <= size_ - offset);
-  if (out.empty()) return;
+// What does not lie in the head chunk alone.
+void SendQueue::copy_across(const SendChunkPool& pool, std::uint32_t offset,
+                            std::span<std::byte> out) {
   std::uint32_t position = front_ + offset;
   std::uint32_t index = find(pool, position);
   for (;;) {

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
+#include "base/assert.h"
 #include "base/index_pool.h"
 
 namespace tern::tcp {
@@ -63,6 +65,8 @@ class SendChunkPool {
     return std::uint64_t{small_.available()} * kSmallCapacity +
            std::uint64_t{large_.available()} * kLargeCapacity;
   }
+  /// Enough for small writes, at a glance.
+  bool has_small() const { return small_.available() > 0; }
   std::uint32_t small_in_use() const { return small_.in_use(); }
   std::uint32_t large_in_use() const { return large_.in_use(); }
 
@@ -93,10 +97,17 @@ class SendQueue {
 
   /// Copies as much as the pool allows, the tail chunk's room first. Returns bytes taken. Ends a
   /// reservation.
-  std::size_t append(SendChunkPool& pool, std::span<const std::byte> bytes);
+  std::size_t append(SendChunkPool& pool, std::span<const std::byte> bytes) {
+    if (bytes.size() - 1 < SendChunkPool::kSmallCapacity && tail_ == kNoIndex &&
+        reserved_ == kNoIndex) [[likely]]
+      return append_first(pool, bytes);
+    return append_any(pool, bytes);
+  }
 
   /// Whether append() would take all of `bytes` now.
   bool can_append(const SendChunkPool& pool, std::size_t bytes) const {
+    if (bytes <= SendChunkPool::kSmallCapacity && pool.has_small()) [[likely]]
+      return true;
     return bytes <= tail_room(pool) + pool.available_bytes();
   }
 
@@ -120,7 +131,15 @@ class SendQueue {
 
   /// Copies [offset, offset + out.size()), which must lie in the queue. O(1) at the front and when
   /// reads follow one another; otherwise a walk over the chunks.
-  void copy_out(const SendChunkPool& pool, std::uint32_t offset, std::span<std::byte> out);
+  void copy_out(const SendChunkPool& pool, std::uint32_t offset, std::span<std::byte> out) {
+    TERN_ASSERT(offset <= size_ && out.size() <= size_ - offset);
+    if (out.empty()) return;
+    const SendChunkHeader& head = pool.header(head_);
+    const std::uint32_t skip = front_ + offset - head.start;
+    if (skip >= head.length || out.size() > head.length - skip)
+      return copy_across(pool, offset, out);
+    std::memcpy(out.data(), pool.data(head_) + skip, out.size());
+  }
 
   void clear(SendChunkPool& pool);
 
@@ -128,6 +147,9 @@ class SendQueue {
   // Half the circle, so that stream positions can be compared.
   static constexpr std::uint32_t kMaxBytes = (1u << 31) - 1;
 
+  std::size_t append_first(SendChunkPool& pool, std::span<const std::byte> bytes);
+  std::size_t append_any(SendChunkPool& pool, std::span<const std::byte> bytes);
+  void copy_across(const SendChunkPool& pool, std::uint32_t offset, std::span<std::byte> out);
   std::uint32_t tail_room(const SendChunkPool& pool) const;
   std::size_t fill_tail(SendChunkPool& pool, std::span<const std::byte> bytes);
   void settle(SendChunkPool& pool, std::uint32_t index, std::uint32_t length);
