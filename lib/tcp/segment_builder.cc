@@ -22,6 +22,17 @@ constexpr std::size_t kOptionOffset = kTcpOffset + wire::kTcpHeaderBytes;
 static_assert(kOptionOffset == HeaderTemplate::kBytes);
 constexpr std::size_t kTimestampOptionBytes = 12;
 
+// The checksum of an IPv4 header whose total length is 0, as the template's is.
+void set_template_ip_checksum(HeaderTemplate& header) {
+  std::byte* ip = header.bytes + kIpOffset;
+  wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
+  const std::span<const std::byte, wire::kIpv4HeaderBytes> bytes(ip, wire::kIpv4HeaderBytes);
+  wire::store_checksum(ip + wire::kIpv4ChecksumOffset,
+                       wire::checksum_finish(wire::checksum_partial_20(bytes)));
+}
+
+// The lengths are 0, and so they are in the checksums: that of IP, and the sum of the
+// pseudo-header, which stands in TCP's. finish_from_template() adds them.
 void write_template(HeaderTemplate& header, const flow::FourTuple4& tuple) {
   std::memset(header.bytes, 0, wire::kEthernetHeaderBytes);
   wire::Ipv4Header ip;
@@ -33,6 +44,10 @@ void write_template(HeaderTemplate& header, const flow::FourTuple4& tuple) {
   tcp.source_port = tuple.local_port;
   tcp.destination_port = tuple.remote_port;
   wire::write_tcp_header(header.bytes + kTcpOffset, tcp);
+  const std::uint32_t pseudo = wire::checksum_pseudo_ipv4(tuple.local_address, tuple.remote_address,
+                                                          wire::ip_protocol::kTcp, 0);
+  wire::store_checksum(header.bytes + kTcpOffset + wire::kTcpChecksumOffset,
+                       wire::checksum_fold(pseudo));
 }
 
 void complete_template(Tcb& c) {
@@ -157,6 +172,36 @@ void set_tcp_checksum(const Engine& e, Frame& frame, std::uint32_t source,
                        wire::checksum_finish(wire::checksum_partial({tcp, tcp_bytes}, pseudo)));
 }
 
+// finish_frame() for a frame that began as a copy of the template: only the lengths are added to
+// the sums that it has (RFC 1624), and nothing is summed again but what follows the IP header.
+void finish_from_template(const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+  frame.length = static_cast<std::uint32_t>(kTcpOffset) + tcp_bytes;
+  std::byte* ip = frame.data + kIpOffset;
+  const auto ip_bytes = static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + tcp_bytes);
+  store_be16(ip + 2, ip_bytes);
+  frame.flags = 0;
+  if (e.offload_ip_checksum) {
+    frame.flags = frame_flag::kTxIpChecksum | frame_flag::kTxIpv4;
+    wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
+  } else {
+    wire::store_checksum(
+        ip + wire::kIpv4ChecksumOffset,
+        wire::checksum_update_16(wire::load_checksum(ip + wire::kIpv4ChecksumOffset), 0,
+                                 __builtin_bswap16(ip_bytes)));
+  }
+  std::byte* field = frame.data + kTcpOffset + wire::kTcpChecksumOffset;
+  const std::uint32_t length = __builtin_bswap16(static_cast<std::uint16_t>(tcp_bytes));
+  if (e.offload_tcp_checksum) {
+    frame.flags |= frame_flag::kTxTcpChecksum | frame_flag::kTxIpv4;
+    wire::store_checksum(field, wire::checksum_fold(wire::load_checksum(field) + length));
+  } else {
+    wire::store_checksum(field, wire::checksum_finish(wire::checksum_partial(
+                                    {frame.data + kTcpOffset, tcp_bytes}, length)));
+  }
+  if (frame.flags != 0)
+    frame.metadata = tx_metadata(wire::kEthernetHeaderBytes, wire::kIpv4HeaderBytes);
+}
+
 // What every segment with an ACK settles.
 void note_acknowledged(Tcb& c) {
   c.last_ack_sent = c.rcv_nxt;
@@ -179,11 +224,13 @@ void finish_frame(const Engine& e, Frame& frame, std::uint32_t source, std::uint
 void set_ttl(Tcb& c, std::uint8_t ttl) {
   complete_template(c);
   store_u8(c.header.bytes + kIpOffset + 8, ttl);
+  set_template_ip_checksum(c.header);
 }
 
 void set_dscp(Tcb& c, std::uint8_t dscp) {
   complete_template(c);
   store_u8(c.header.bytes + kIpOffset + 1, static_cast<std::uint8_t>(dscp << 2));
+  set_template_ip_checksum(c.header);
 }
 
 SeqNum ack_sequence(const Tcb& c) {
@@ -202,8 +249,7 @@ bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
   patch_tcp_header(e, c, spec, header_bytes, tcp);
   if (spec.length > 0)
     c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
-  finish_frame(e, frame, c.tuple.local_address, c.tuple.remote_address,
-               static_cast<std::uint32_t>(header_bytes) + spec.length);
+  finish_from_template(e, frame, static_cast<std::uint32_t>(header_bytes) + spec.length);
   if ((spec.flags & kAck) != 0) note_acknowledged(c);
   ++e.counters.segs_out;
   if (ready) [[likely]]
