@@ -63,11 +63,13 @@ std::uint16_t advance_window(const Engine& e, Tcb& c) {
 
 void on_buffer_freed(Engine& e, Tcb& c) {
   if (!can_receive(c.state)) return;
-  const std::uint32_t room = buffer_room(e, c);
   const std::uint32_t promised = c.advertised_window();
+  const std::uint32_t buffer = largest_window(e, c);
+  // At once out of the commonest case: even with all of the buffer free the step is a small one.
+  if (promised > 0 && buffer < promised + std::min(2u * c.rcv_mss, buffer / 2)) return;
+  const std::uint32_t room = buffer_room(e, c);
   if (room <= promised) return;
   const std::uint32_t step = room - promised;
-  const std::uint32_t buffer = largest_window(e, c);
   // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
   const bool worth = step >= buffer / 2 ||
                      (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
