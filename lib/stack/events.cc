@@ -8,6 +8,17 @@ using tcp::Tcb;
 namespace event = tcp::event;
 namespace flag = tcp::flag;
 
+namespace {
+
+// Takes an event off; whether it was there.
+bool take(Tcb& c, std::uint8_t bit) {
+  const bool raised = (c.events & bit) != 0;
+  c.events &= static_cast<std::uint8_t>(~bit);
+  return raised;
+}
+
+}  // namespace
+
 // The application's turn, when the burst is through. Events that its calls raise are delivered in
 // the same round, but a connection that is raised again waits for the next, so the round ends.
 std::size_t StackImpl::run_callbacks() {
@@ -43,22 +54,27 @@ void StackImpl::wake_starved() {
 // connection or read everything.
 void StackImpl::deliver(std::uint32_t index) {
   Tcb& c = engine_.tcbs[index];
-  const auto take = [&c](std::uint8_t bit) {
-    const bool raised = (c.events & bit) != 0;
-    c.events &= static_cast<std::uint8_t>(~bit);
-    return raised;
-  };
   const Connection handle = handle_of(index);
-  if (take(event::kEstablished)) c.handler->on_established(handle);
-  if (take(event::kUrgent)) deliver_urgent(index);
-  if (take(event::kReadable) && c.receive_queue.bytes() > 0) c.handler->on_readable(handle);
-  if (take(event::kWritable) && c.has(flag::kWantWritable)) {
+  if ((c.events & (event::kEstablished | event::kUrgent)) != 0) [[unlikely]] {
+    if (take(c, event::kEstablished)) c.handler->on_established(handle);
+    if (take(c, event::kUrgent)) deliver_urgent(index);
+  }
+  if (take(c, event::kReadable) && c.receive_queue.bytes() > 0) c.handler->on_readable(handle);
+  if (c.events != 0) [[unlikely]]
+    deliver_later_events(index);
+}
+
+// What comes after the bytes.
+void StackImpl::deliver_later_events(std::uint32_t index) {
+  Tcb& c = engine_.tcbs[index];
+  const Connection handle = handle_of(index);
+  if (take(c, event::kWritable) && c.has(flag::kWantWritable)) {
     c.clear(flag::kWantWritable);
     c.handler->on_writable(handle);
   }
   // End of stream comes after the last byte: receive() raises it again when that has been read.
   const bool all_read = c.receive_queue.empty();
-  if (all_read && take(event::kPeerFinished) && !c.has(flag::kFinished)) {
+  if (all_read && take(c, event::kPeerFinished) && !c.has(flag::kFinished)) {
     c.set(flag::kFinished);
     c.handler->on_peer_finished(handle);
   }

@@ -68,7 +68,12 @@ void StackImpl::look_up_burst(std::size_t count) {
 // Pass 3: each frame meets its protocol.
 void StackImpl::process_burst(std::size_t count, Instant now) {
   if (!port_.wants_drops()) {
-    for (std::size_t i = 0; i < count; ++i) process_frame(slots_[i], frames_[i], now);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (is_tcp(slots_[i].parsed)) [[likely]]
+        process_segment(slots_[i], frames_[i]);
+      else
+        process_frame(slots_[i], frames_[i], now);
+    }
     return;
   }
   Counters before = counters_;
@@ -112,11 +117,19 @@ void StackImpl::receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::
     tcp::receive_half_open(engine_, entry & ~tcp::kHalfOpenBit, arrival);
 }
 
+// The candidate of pass 2 may be another flow of the same hash, or gone since. A TCB says itself
+// that the table names it, which spares a second look-up.
+bool StackImpl::candidate_holds(const Slot& slot) const {
+  if (!tcp::names_tcb(slot.candidate)) return false;  // nor does kNoIndex
+  const tcp::Tcb& c = engine_.tcbs[slot.candidate];
+  return c.has(tcp::flag::kInTable) && c.tuple == slot.tuple;
+}
+
 void StackImpl::process_segment(Slot& slot, Frame& frame) {
   ++counters_.segs_in;
   tcp::Arrival arrival{slot.parsed.segment, frame};
-  // The candidate of pass 2 may be another flow of the same hash, or gone: ask again, now for sure.
-  const std::uint32_t index = tcp::find(engine_, slot.hash, slot.tuple);
+  const std::uint32_t index =
+      candidate_holds(slot) ? slot.candidate : tcp::find(engine_, slot.hash, slot.tuple);
   if (index != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) [[unlikely]]
     claim(slot.tuple);
   if (index == kNoIndex) {

@@ -78,14 +78,16 @@ class StackImpl {
   void parse_burst(std::size_t count);
   void look_up_burst(std::size_t count);
   void process_burst(std::size_t count, Instant now);
-  void process_frame(Slot& slot, Frame& frame, Instant now);
+  [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
+  bool candidate_holds(const Slot& slot) const;
   void process_segment(Slot& slot, Frame& frame);
-  void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
-  void claim(const flow::FourTuple4& tuple);
+  [[gnu::noinline]] void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
+  [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);
   bool receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
-  void receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival);
+  [[gnu::noinline]] void receive_without_tcb(std::uint32_t entry, const Slot& slot,
+                                             tcp::Arrival& arrival);
   void tell_of_drop(std::size_t index, Counters& before);
 
   // stack.cc
@@ -108,6 +110,7 @@ class StackImpl {
   bool can_wake_starved() const;
   void wake_starved();
   void deliver(std::uint32_t index);
+  [[gnu::noinline]] void deliver_later_events(std::uint32_t index);
   void deliver_urgent(std::uint32_t index);
   void deliver_end(std::uint32_t index);
   Connection handle_of(std::uint32_t index) {

@@ -6,7 +6,7 @@
 namespace tern::tcp {
 
 /// SEGMENT ARRIVES (RFC 9293 3.10.7) for a connection in any state but LISTEN and TIME-WAIT.
-void receive_segment(Engine& e, Tcb& c, Arrival& a);
+[[gnu::noinline]] void receive_segment(Engine& e, Tcb& c, Arrival& a);
 
 /// The same for a segment that header_prediction_hits: what is left of the steps when nothing is
 /// special. Must be semantically redundant; test/property/header_prediction_test.cc shows it.
