@@ -29,7 +29,7 @@ std::string port_text(std::uint16_t port, bool numeric) {
 }
 
 std::string address_text(const tern::IpAddress& address) {
-  return address.is_v4() ? to_string(address) : "[" + to_string(address) + "]";
+  return address.is_v4() ? to_string(address) : fmt::format("[{}]", to_string(address));
 }
 
 // 28 s, 1.5 s, 200 ms, as ss writes them: "28sec", "1.500ms" is ss's own quirk and not repeated.
@@ -73,7 +73,7 @@ std::string info_text(const nlohmann::json& d) {
   const std::uint64_t mss = std::max<std::uint64_t>(number(d, "mss"), 1);
   if (number(d, "timestamps")) text += " ts";
   if (number(d, "sack")) text += " sack";
-  if (d.contains("congestion")) text += " " + d.value("congestion", "");
+  if (d.contains("congestion")) text += fmt::format(" {}", d.value("congestion", ""));
   if (number(d, "window_scaling"))
     text += fmt::format(" wscale:{},{}", number(d, "snd_wscale"), number(d, "rcv_wscale"));
   text += fmt::format(" rto:{}", number(d, "rto_us") / 1000);
