@@ -21,7 +21,7 @@ SackBlock block(std::uint32_t begin, std::uint32_t end) { return {kUna + begin, 
 std::string picture(const SackScoreboard& board) {
   std::string text;
   for (const SackBlock& r : board.ranges())
-    text += std::string("[") + std::to_string(r.begin - kUna) + "," + std::to_string(r.end - kUna) + ")";
+    text += "[" + std::to_string(r.begin - kUna) + "," + std::to_string(r.end - kUna) + ")";
   return text;
 }
 
