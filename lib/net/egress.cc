@@ -18,7 +18,7 @@ Egress::~Egress() {
   for (std::size_t i = 0; i < spare_count_; ++i) bin_.add(spare_[i]);
 }
 
-bool Egress::refill() {
+[[gnu::noinline]] bool Egress::refill() {
   const bool room = staged() < kStageLimit && staged() + handed_out_ + kSpares <= kCapacity;
   if (room) spare_count_ = port_.allocate(spare_);
   if (spare_count_ == 0) ++counters_.tx_no_frame;

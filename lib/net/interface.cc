@@ -27,7 +27,8 @@ LinkState Interface::link_header(std::uint32_t destination, std::byte* out14, In
   return state;
 }
 
-void Interface::send_ip(const Frame& frame, std::uint32_t destination, Instant now) {
+[[gnu::noinline]] void Interface::send_ip(const Frame& frame, std::uint32_t destination,
+                                          Instant now) {
   const std::uint32_t next_hop = route_.next_hop(destination);
   if (next_hop != 0) return neighbours_.send(frame, next_hop, now);
   ++counters_.drop_neighbour_unresolved;

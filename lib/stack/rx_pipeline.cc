@@ -125,7 +125,8 @@ bool StackImpl::candidate_holds(const Slot& slot) const {
   return c.has(tcp::flag::kInTable) && c.tuple == slot.tuple;
 }
 
-void StackImpl::process_segment(Slot& slot, Frame& frame) {
+// One function with all that a predicted segment needs; what is rare stays out of line.
+[[gnu::flatten]] void StackImpl::process_segment(Slot& slot, Frame& frame) {
   ++counters_.segs_in;
   tcp::Arrival arrival{slot.parsed.segment, frame};
   const std::uint32_t index =

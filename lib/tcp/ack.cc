@@ -45,7 +45,7 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 }
 
 // RFC 6582 3.2 step 3.
-void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
+[[gnu::noinline]] void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
   if (c.snd_una.at_or_after(c.recover)) {
     c.congestion.on_recovery_exit(c.flight());
     c.clear(flag::kInRecovery);

@@ -142,7 +142,7 @@ void enter_time_wait(Engine& e, Tcb& c) {
   announce_end(e, c, CloseReason::kFinished);
 }
 
-void start_closing_timer(Engine& e, Tcb& c) {
+[[gnu::noinline]] void start_closing_timer(Engine& e, Tcb& c) {
   const Duration limit = closing_time_limit(e, c);
   if (limit > Duration::zero()) start_timer(e, c, TimerKind::kState, limit);
 }

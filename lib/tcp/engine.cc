@@ -156,7 +156,8 @@ void destroy_tcb(Engine& e, Tcb& c) {
   e.tcbs.release(index);
 }
 
-std::uint32_t find(const Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple) {
+[[gnu::noinline]] std::uint32_t find(const Engine& e, std::uint32_t hash,
+                                     const flow::FourTuple4& tuple) {
   return e.table.find(hash, [&](std::uint32_t index) {
     if (names_tcb(index)) return e.tcbs[index].tuple == tuple;
     return (index & kTimeWaitBit) != 0 ? e.time_wait[index & ~kTimeWaitBit].tuple == tuple

@@ -133,7 +133,7 @@ bool exceeds_share(const Engine& e, const Tcb& c, std::uint32_t more) {
   return held != 0 && held + more > e.receive_buffers.share();
 }
 
-void refuse_text(Engine& e, Tcb& c) {
+[[gnu::noinline]] void refuse_text(Engine& e, Tcb& c) {
   ++e.counters.drop_tcp_no_buffer;
   acknowledge_now(e, c);
 }

@@ -28,8 +28,9 @@ bool ReceiveQueue::push(ReceiveBuffers& buffers, const Frame& frame, std::span<s
   return false;
 }
 
-bool ReceiveQueue::push_copy(ReceiveBuffers& buffers, std::span<const std::byte> payload,
-                             wire::SeqNum seq) {
+[[gnu::noinline]] bool ReceiveQueue::push_copy(ReceiveBuffers& buffers,
+                                               std::span<const std::byte> payload,
+                                               wire::SeqNum seq) {
   const std::size_t room = tail_ == kNoIndex ? 0 : buffers[tail_].room();
   const std::size_t rest = payload.size() - std::min(payload.size(), room);
   constexpr std::size_t kChunk = ReceiveBuffers::kChunkBytes;

@@ -55,7 +55,7 @@ void complete_template(Tcb& c) {
 }
 
 // Asks for the link header again whenever a neighbour has changed.
-bool refresh_template(Engine& e, Tcb& c) {
+[[gnu::noinline]] bool refresh_template(Engine& e, Tcb& c) {
   complete_template(c);
   c.header.neighbour_generation = e.net.generation();
   const auto state = e.net.link_header(c.tuple.remote_address, c.header.bytes, e.now);
@@ -114,7 +114,8 @@ void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOpt
   options.sack_count = static_cast<std::uint8_t>(count);
 }
 
-std::size_t write_rare_options(const Engine& e, Tcb& c, const SegmentSpec& spec, std::byte* out) {
+[[gnu::noinline]] std::size_t write_rare_options(const Engine& e, Tcb& c, const SegmentSpec& spec,
+                                                 std::byte* out) {
   if ((spec.flags & kSyn) != 0) return write_syn_options(e, c, out);
   wire::TcpOptions options;
   options.has_timestamp = c.has(flag::kTimestamps);
@@ -238,7 +239,7 @@ SeqNum ack_sequence(const Tcb& c) {
   return c.snd_max.after(edge) ? edge : c.snd_max;
 }
 
-bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
+[[gnu::noinline, gnu::flatten]] bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
   Frame frame;
   if (!e.egress.allocate(frame)) return false;
   const bool ready = link_is_ready(e, c);

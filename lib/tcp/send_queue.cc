@@ -177,8 +177,8 @@ std::uint32_t SendQueue::find(const SendChunkPool& pool, std::uint32_t position)
 }
 
 // What does not lie in the head chunk alone.
-void SendQueue::copy_across(const SendChunkPool& pool, std::uint32_t offset,
-                            std::span<std::byte> out) {
+[[gnu::noinline]] void SendQueue::copy_across(const SendChunkPool& pool, std::uint32_t offset,
+                                              std::span<std::byte> out) {
   std::uint32_t position = front_ + offset;
   std::uint32_t index = find(pool, position);
   for (;;) {

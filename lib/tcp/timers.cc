@@ -28,7 +28,7 @@ void expire(Engine& e, Tcb& c, TimerKind kind) {
   }
 }
 
-void arm_node(Engine& e, Tcb& c, Tick at) {
+[[gnu::noinline]] void arm_node(Engine& e, Tcb& c, Tick at) {
   c.armed_at = at;
   c.timer_armed = true;
   e.wheel.arm(e.index_of(c), at);

@@ -194,7 +194,7 @@ bool send_probe(Engine& e, Tcb& c) {
 }
 
 // What is not plain sending of new text.
-bool send_out_of_turn(Engine& e, Tcb& c) {
+[[gnu::noinline]] bool send_out_of_turn(Engine& e, Tcb& c) {
   if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
   if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
   if (!c.has(flag::kSackSender)) return send_new_text(e, c);
@@ -259,7 +259,7 @@ bool is_unreachable(Engine& e, const Tcb& c) {
              net::Interface::LinkState::kFailed;
 }
 
-bool transmit_in_handshake(Engine& e, Tcb& c) {
+[[gnu::noinline]] bool transmit_in_handshake(Engine& e, Tcb& c) {
   if (c.has(flag::kSynPending) && is_unreachable(e, c)) {
     finish(e, c, CloseReason::kUnreachable);
     return true;
@@ -289,7 +289,7 @@ bool transmit(Engine& e, Tcb& c) {
   return true;
 }
 
-std::size_t transmit_all(Engine& e) {
+[[gnu::flatten]] std::size_t transmit_all(Engine& e) {
   const std::size_t listed = e.output.size();
   for (std::size_t visited = 0; visited < listed; ++visited) {
     const std::uint32_t index = e.output.front();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "wire/parse.h"
 
+#include <cstring>
+
 #include "wire/arp.h"
 #include "wire/checksum.h"
 #include "wire/ethernet.h"
@@ -131,11 +133,13 @@ DropReason parse_link(const Frame& frame, const ParseContext& context, ParsedFra
   if (bytes.size() < kEthernetHeaderBytes) [[unlikely]]
     return DropReason::drop_truncated;
   const EthernetView link(bytes.first<kEthernetHeaderBytes>());
-  const bool for_us_alone = link.destination() == context.mac;
+  // In memory: a MacAddress by value takes the compiler a dozen moves of odd sizes.
+  const bool for_us_alone =
+      std::memcmp(bytes.data(), context.mac.octets.data(), context.mac.octets.size()) == 0;
   if (!for_us_alone && link.destination() != MacAddress::broadcast()) [[unlikely]] {
     return DropReason::drop_not_for_us;
   }
-  out.source_mac = link.source();
+  std::memcpy(out.source_mac.octets.data(), bytes.data() + 6, out.source_mac.octets.size());
   const std::span<std::byte> rest = bytes.subspan(kEthernetHeaderBytes);
   if (link.ether_type() == ether_type::kIpv4) [[likely]] {
     // An IP packet to us in a link broadcast is no unicast (RFC 1122 3.3.6, RFC 9293 MUST-57).
