@@ -17,11 +17,12 @@ class FrameBin {
   FrameBin& operator=(const FrameBin&) = delete;
 
   void add(const Frame& frame) {
-    if (count_ == frames_.size()) flush();
+    if (count_ == frames_.size()) [[unlikely]]
+      flush();
     frames_[count_++] = frame;
   }
 
-  void flush() {
+  [[gnu::noinline]] void flush() {
     if (count_ == 0) return;
     port_.release({frames_.data(), count_});
     count_ = 0;

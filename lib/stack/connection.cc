@@ -44,7 +44,7 @@ std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::siz
   return chunk;
 }
 
-void StackImpl::return_chunk(RxChunk& chunk) {
+[[gnu::hot]] void StackImpl::return_chunk(RxChunk& chunk) {
   engine_.receive_buffers.release(chunk.node_);
   chunk.stack_ = nullptr;
   chunk.data_ = nullptr;

@@ -21,7 +21,7 @@ bool take(Tcb& c, std::uint8_t bit) {
 
 // The application's turn, when the burst is through. Events that its calls raise are delivered in
 // the same round, but a connection that is raised again waits for the next, so the round ends.
-std::size_t StackImpl::run_callbacks() {
+[[gnu::hot]] std::size_t StackImpl::run_callbacks() {
   wake_starved();
   const std::size_t listed = engine_.ready.size();
   for (std::size_t i = 0; i < listed && !engine_.ready.empty(); ++i) {

@@ -31,13 +31,14 @@ std::uint32_t ReceiveBuffers::keep(const Frame& frame, std::span<std::byte> payl
   const std::uint32_t index = nodes_.acquire();
   ++held_frames_;
   const auto length = static_cast<std::uint32_t>(payload.size());
-  nodes_[index] = {.frame = frame,
-                   .data = payload.data(),
-                   .length = length,
-                   .seq = seq,
-                   .next = kNoIndex,
-                   .chunk = kNoIndex,
-                   .capacity = length};
+  RxNode& n = nodes_[index];  // member by member: no temporary is built and copied
+  n.frame = frame;
+  n.data = payload.data();
+  n.length = length;
+  n.seq = seq;
+  n.next = kNoIndex;
+  n.chunk = kNoIndex;
+  n.capacity = length;
   return index;
 }
 

@@ -239,7 +239,8 @@ SeqNum ack_sequence(const Tcb& c) {
   return c.snd_max.after(edge) ? edge : c.snd_max;
 }
 
-[[gnu::noinline, gnu::flatten]] bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
+[[gnu::noinline, gnu::flatten, gnu::hot]] bool send_segment(Engine& e, Tcb& c,
+                                                            const SegmentSpec& spec) {
   Frame frame;
   if (!e.egress.allocate(frame)) return false;
   const bool ready = link_is_ready(e, c);

@@ -289,7 +289,7 @@ bool transmit(Engine& e, Tcb& c) {
   return true;
 }
 
-[[gnu::flatten]] std::size_t transmit_all(Engine& e) {
+[[gnu::flatten, gnu::hot]] std::size_t transmit_all(Engine& e) {
   const std::size_t listed = e.output.size();
   for (std::size_t visited = 0; visited < listed; ++visited) {
     const std::uint32_t index = e.output.front();
