@@ -95,6 +95,11 @@ class SendQueue {
   std::uint32_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
+  /// Starts loading the header of the first chunk.
+  void prefetch(const SendChunkPool& pool) const {
+    if (head_ != kNoIndex) __builtin_prefetch(&pool.header(head_));
+  }
+
   /// Copies as much as the pool allows, the tail chunk's room first. Returns bytes taken. Ends a
   /// reservation.
   std::size_t append(SendChunkPool& pool, std::span<const std::byte> bytes) {
