@@ -70,8 +70,8 @@ BENCHMARK(BM_ParseFrame)->ArgNames({"payload", "good"})->ArgsProduct({{0, 64, 14
 
 void BM_ParseTcpOptions(benchmark::State& state) {
   TcpOptions options{.mss = 1460,
-                     .window_scale = 7,
                      .has_timestamp = true,
+                     .window_scale = 7,
                      .has_mss = true,
                      .has_window_scale = true,
                      .sack_permitted = true};
