@@ -251,15 +251,26 @@ void arrange_timers(Engine& e, Tcb& c) {
     start_timer(e, c, TimerKind::kPersist, within_user_timeout(e, c, c.rtt.rto()));
 }
 
-// A next hop that does not answer ARP ends an active open at once; later it is only a delay.
-bool is_unreachable(Engine& e, const Tcb& c) {
-  std::byte link_header[wire::kEthernetHeaderBytes];
-  return c.state == TcpState::kSynSent &&
-         e.net.link_header(c.tuple.remote_address, link_header, e.now) ==
-             net::Interface::LinkState::kFailed;
+// Since the SYN was first sent, which also started its R2.
+Duration syn_age(const Engine& e, const Tcb& c) {
+  const Instant r2 = e.instant_of(c.deadline[static_cast<std::size_t>(TimerKind::kState)]);
+  return e.config.connect_timeout - (r2 - e.now);
 }
 
-[[gnu::noinline]] bool transmit_in_handshake(Engine& e, Tcb& c) {
+// A next hop that does not answer ARP ends an active open at once; later it is only a delay. The
+// failure is remembered for a second, which the SYN's repetitions may miss: but who has no address
+// after a whole round of questions and that second has failed as well.
+bool is_unreachable(Engine& e, const Tcb& c) {
+  using net::LinkState;
+  constexpr Duration kRoundAndMemory = std::chrono::seconds(4);
+  if (c.state != TcpState::kSynSent) return false;
+  std::byte link_header[wire::kEthernetHeaderBytes];
+  const LinkState state = e.net.link_header(c.tuple.remote_address, link_header, e.now);
+  if (state == LinkState::kReady) return false;
+  return state == LinkState::kFailed || (c.retransmits > 0 && syn_age(e, c) > kRoundAndMemory);
+}
+
+bool transmit_in_handshake(Engine& e, Tcb& c) {
   if (c.has(flag::kSynPending) && is_unreachable(e, c)) {
     finish(e, c, CloseReason::kUnreachable);
     return true;

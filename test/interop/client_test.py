@@ -172,7 +172,7 @@ def prompt_as_in_the_documents(rig):
         prompt.wait_for(rf"{re.escape(line)}\n{re.escape(line.upper())}\n> ")
     prompt.type("\x04")
     match = prompt.wait_for(r"(10\.0\.1\.2:\d+) is in TIME-WAIT for 2 MSL = 2 s")
-    assert f"{match[1]} connected\n{match[1]} disconnected" in rig.output(), rig.output()
+    interop.wait_until(lambda: f"{match[1]} connected\n{match[1]} disconnected" in rig.output(), "the server's words")
     assert prompt.exit_status() == 0, prompt.text()
     rig.stop()
 

@@ -177,8 +177,10 @@ class FarHost:
         for command in ("ip link set lo up", "ip address add 10.0.3.2/24 dev eth0", "ip link set eth0 up",
                         "ip route add default via 10.0.3.1", "ethtool -K eth0 tx off tso off gso off gro off"):
             self.run(command.split())
-        with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
-            file.write("1")
+        # On these two alone: an af_packet server's own device lives in this namespace as well.
+        for device in (interop.HOST_DEVICE, "far"):
+            with open(f"/proc/sys/net/ipv4/conf/{device}/forwarding", "w", encoding="ascii") as file:
+                file.write("1")
 
     def _is_apart(self):
         try:

@@ -278,6 +278,21 @@ TEST(Open, NobodyHasTheAddress) {
   EXPECT_EQ(t.record().reason, CloseReason::kUnreachable);
 }
 
+// The repetitions of the SYN fall between the ARP failure (after 3 s) and the end of its memory:
+// the next one asks anew, but must not take that for a beginning.
+TEST(Open, NobodyHasTheAddressAndTheRepetitionsMissTheFailure) {
+  Given given;
+  given.answer_arp = false;
+  given.stack.tcp.initial_rto = 990ms;  // 0.99, 2.97, 6.93 s
+  Script t(given);
+  t.connect();
+  t.silent_to(6930ms - 100us);
+  EXPECT_EQ(t.state(), kSynSent);
+  t.silent_to(6930ms);
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kUnreachable);
+}
+
 // 2^n seconds between the six SYN,ACKs, and as long again after the last.
 TEST(Open, HalfOpenConnectionExpires) {
   SynReceived t;
