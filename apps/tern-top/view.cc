@@ -84,8 +84,8 @@ std::string worker_lines(const Sample& before, const Sample& now, const Rates& r
   std::string text;
   for (const auto& [name, worker] : now.workers.items()) {
     const json old = before.workers.value(name, json::object());
-    const auto rate = [&](const char* what) {
-      return rates.per_second(number(old, what), number(worker, what));
+    const auto rate = [&, &present = worker](const char* what) {
+      return rates.per_second(number(old, what), number(present, what));
     };
     const double busy = rate("busy_cycles"), all = busy + rate("idle_cycles");
     text += fit(fmt::format("core {:<2} {:5.1f} % busy  {:>8} polls/s  {:>8} in/s  {:>8} out/s",
