@@ -94,12 +94,14 @@ def a_stopped_process_is_a_stall(rig):
     meanwhile: these are read first, so that hardly a timer takes the pause for a loss."""
     start(rig, quiet=True)
     stop_reading = threading.Event()
+    # Under a sanitizer forty would keep each other waiting for longer than a time-out by themselves.
+    count, words = (8, 200) if rig.sanitized else (40, 2000)
 
     def transfer(client):
         while not stop_reading.is_set():
-            rig.check_echo(client, b"many words " * 2000)
+            rig.check_echo(client, b"many words " * words)
 
-    clients = [rig.connect(timeout_s=60) for _ in range(40)]
+    clients = [rig.connect(timeout_s=60) for _ in range(count)]
     threads = [threading.Thread(target=transfer, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
@@ -117,8 +119,9 @@ def a_stopped_process_is_a_stall(rig):
         client.close()
     stats = rig.stop()
     assert stats["rst_out"] == 0, stats["rst_out"]
-    assert stats["rto_timeouts"] <= 12, f"of 40 connections, stopped 3 times: {stats['rto_timeouts']} time-outs"
-    rig.notes.append(f"retransmission time-outs of 40 connections, stopped 3 times: {stats['rto_timeouts']}")
+    said = f"retransmission time-outs of {count} connections, stopped 3 times: {stats['rto_timeouts']}"
+    assert stats["rto_timeouts"] <= 3 * count // 10, said
+    rig.notes.append(said)
 
 
 def a_signal_drains_all(rig):
