@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import urllib.request
 
