@@ -11,12 +11,30 @@
 
 namespace tern::wire {
 
-/// RFC 4443, and RFC 4861 for neighbour discovery.
+/// RFC 4443, RFC 2710 and 3810 for multicast listeners, RFC 4861 for neighbour discovery.
 namespace icmpv6_type {
 inline constexpr std::uint8_t kDestinationUnreachable = 1, kPacketTooBig = 2, kTimeExceeded = 3,
                               kParameterProblem = 4, kEchoRequest = 128, kEchoReply = 129,
-                              kNeighbourSolicitation = 135, kNeighbourAdvertisement = 136;
+                              kListenerQuery = 130, kListenerReport1 = 131,
+                              kRouterSolicitation = 133, kRouterAdvertisement = 134,
+                              kNeighbourSolicitation = 135, kNeighbourAdvertisement = 136,
+                              kRedirect = 137, kListenerReport2 = 143;
 }
+
+/// Codes of kDestinationUnreachable (RFC 4443 3.1) and of kParameterProblem (3.4).
+namespace icmpv6_code {
+inline constexpr std::uint8_t kNoRoute = 0, kProhibited = 1, kBeyondScope = 2, kAddress = 3,
+                              kPort = 4, kPolicy = 5, kRouteRejected = 6;
+inline constexpr std::uint8_t kErroneousField = 0, kUnknownNextHeader = 1, kUnknownOption = 2;
+}  // namespace icmpv6_code
+
+/// An ICMPv6 message, its checksum not yet looked at, with what its rules need of the IPv6 header.
+struct Icmpv6Packet {
+  Ipv6Address source{};
+  Ipv6Address destination{};
+  std::uint8_t hop_limit = 0;
+  std::span<const std::byte> message{};  // the whole upper-layer packet
+};
 
 /// The partial checksum of an ICMPv6 message and its pseudo-header (RFC 4443 2.3).
 inline std::uint32_t checksum_partial_icmpv6(std::span<const std::byte> message,
