@@ -10,6 +10,7 @@
 
 #include "api_fuzz_app.h"
 #include "conservation.h"
+#include "support/rounds.h"
 #include "support/simulation.h"
 
 namespace tern::test {
@@ -149,7 +150,7 @@ class ApiFuzz {
 TEST(ApiFuzz, EveryCallInEveryCallback) {
   std::uint64_t calls = 0;
   std::size_t finished = 0;
-  for (std::uint64_t seed = 1; seed <= 400 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(400) && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ApiFuzz fuzz(seed);
     fuzz.run(120);

@@ -11,13 +11,15 @@
 #include "base/prng.h"
 #include "conservation.h"
 #include "script.h"
+#include "support/rounds.h"
 
 namespace tern::test {
 namespace {
 
 constexpr std::uint16_t kHonest = 4;  // peers' ports 1..4
 constexpr std::uint32_t kCache = 64;
-constexpr int kBursts = 6000, kBurst = 32;
+constexpr std::uint64_t kBursts = rounds(6000);
+constexpr int kBurst = 32;
 
 Given small_stack(SynCookieMode mode) {
   Given given;
@@ -68,7 +70,7 @@ class Flood : public testing::TestWithParam<std::tuple<SynCookieMode, std::strin
 
 TEST_P(Flood, LeavesTheHonestAlone) {
   std::size_t sent_bytes = 0, received_bytes = 0;
-  for (int burst = 0; burst < kBursts; ++burst) {
+  for (std::uint64_t burst = 0; burst < kBursts; ++burst) {
     std::vector<Segment> segments;
     for (int i = 0; i < kBurst; ++i) segments.push_back(random_segment());
     for (const Segment& s : segments) received_bytes += 40 + s.option_bytes() + s.payload.size();

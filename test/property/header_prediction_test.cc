@@ -11,6 +11,7 @@
 
 #include "base/prng.h"
 #include "support/recording_handler.h"
+#include "support/rounds.h"
 #include "support/script_port.h"
 #include "support/segment.h"
 #include "tern/stack.h"
@@ -286,7 +287,7 @@ class Pair {
 
 TEST(HeaderPrediction, IsSemanticallyRedundant) {
   std::uint64_t predicted = 0;
-  for (std::uint64_t seed = 1; seed <= 400 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(400) && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Pair pair(seed, seed % 3 != 0);
     pair.run(150);

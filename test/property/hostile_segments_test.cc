@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "conservation.h"
 #include "script.h"
+#include "support/rounds.h"
 
 namespace tern::test {
 namespace {
@@ -198,7 +199,7 @@ TEST(Hostile, OptionsOfEveryKindLengthAndPlace) {
 }
 
 TEST(Hostile, RandomOptionsNeverEndAConnection) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(20); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Prng prng(seed);
     Established script(hostile_given(true));
@@ -237,7 +238,7 @@ TEST(Hostile, SynOptions) {
 
 // Frames of random bytes behind right headers and checksums, by the thousand, at every state.
 TEST(Hostile, RandomSegmentsLeaveNothing) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(200); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Prng prng(seed);
     constexpr TcpState kStates[] = {kListen,   kSynSent,   kSynReceived, kEstablished, kFinWait1,

@@ -10,11 +10,12 @@
 #include "base/prng.h"
 #include "conservation.h"
 #include "script.h"
+#include "support/rounds.h"
 
 namespace tern::test {
 namespace {
 
-constexpr int kSeeds = 250;
+constexpr std::uint64_t kSeeds = rounds(250);
 constexpr int kAcks = 1200;  // of each seed, with four blocks each
 
 Given hostile_given(bool timestamps) {

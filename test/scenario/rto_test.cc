@@ -39,6 +39,33 @@ TEST(Rto, EveryTimeUntilR2) {
   EXPECT_EQ(t.counters().timed_out, 1u);
 }
 
+// The process is stopped for longer than a time-out, and the ACK waits behind a burst of other
+// frames: what has arrived is read before a timer may take the pause for a loss (threats.md P7).
+TEST(Rto, AStalledProcessReadsFirst) {
+  Established t(with_100ms());
+  t.write(100);
+  t.out({data(1, 100, 1, "P.")});
+  t.stall_to(2s);
+  std::vector<Segment> waiting(100, data(5000, 1, 1));
+  waiting.push_back(ack(1, 101));
+  t.in_burst(waiting);
+  t.take();
+  EXPECT_EQ(t.counters().rto_timeouts, 0u);
+  EXPECT_EQ(t.counters().retransmitted, 0u);
+  EXPECT_EQ(t.info().flight_bytes, 0u);
+}
+
+// But not for ever: who fills every burst does not hold the timers up.
+TEST(Rto, AFloodDoesNotHoldTheTimersUp) {
+  Established t(with_100ms());
+  t.write(100);
+  t.out({data(1, 100, 1, "P.")});
+  t.stall_to(300ms);
+  t.in_burst(std::vector<Segment>(1000, data(5000, 1, 1)));
+  t.take();
+  EXPECT_EQ(t.counters().rto_timeouts, 1u);
+}
+
 TEST(Rto, R2IsConfigured) {
   Given given = with_100ms();
   given.stack.tcp.max_retransmits = 2;

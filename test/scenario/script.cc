@@ -107,6 +107,11 @@ void Script::run_to(Duration time) {
   step_to(end);
 }
 
+void Script::stall_to(Duration time) {
+  now_ = mark_ + time;
+  port_.set_now(now_);
+}
+
 void Script::answer_arp() {
   const Path path;
   for (const Arp& arp : port_.take_sent_arp()) {

@@ -62,7 +62,8 @@ class Script {
   Duration clock() const { return now_ - mark_; }
   void run_to(Duration time);
   void run_for(Duration time) { run_to(clock() + time); }
-  void poll();  ///< until there is nothing more to do at this instant
+  void poll();                   ///< until there is nothing more to do at this instant
+  void stall_to(Duration time);  ///< nobody polls until then: the process was stopped
 
   // The peer. Arrives now, and is processed. If the peer offered timestamps and the segment has no
   // options but SACK blocks, it gets the peer's clock and an echo of the last one that the stack
