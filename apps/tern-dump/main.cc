@@ -5,26 +5,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
-#include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "common/telemetry_client.h"
+#include "common/watch_tool.h"
 #include "packet_text.h"
 #include "pcapng_reader.h"
 
 namespace {
 
 using app::TelemetryClient;
+using app::WatchTool;
 
-constexpr int kUsageError = 2;
 constexpr const char* kHelp =
     R"(usage: tern-dump [OPTION...] [FILTER]
 Prints the packets of a running Tern process as they pass, as tcpdump does.
@@ -46,16 +43,8 @@ struct Options {
   dump::TextOptions text;
   std::uint64_t count = 0;  // 0: without end
   std::string write_to;
-  std::string file_prefix;
   std::vector<std::string> filter;
 };
-
-std::atomic<bool> interrupted = false;
-
-int fail(const std::string& why, int status = 1) {
-  fmt::print(stderr, "tern-dump: {}\n", why);
-  return status;
-}
 
 /// A named pipe in a directory that nobody else may enter; both go away with it.
 class PrivatePipe {
@@ -91,7 +80,6 @@ void add_options(CLI::App& app, Options& options, std::string& ignored) {
   app.add_option("-w", options.write_to);
   app.add_option("-i", ignored);
   app.add_flag("-n");
-  app.add_option("--file-prefix", options.file_prefix);
   app.add_option("filter", options.filter);
 }
 
@@ -104,7 +92,7 @@ std::string join(const std::vector<std::string>& words) {
 bool write_all(int descriptor, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR && !interrupted) continue;
+    if (n < 0 && errno == EINTR && !app::is_interrupted()) continue;
     if (n <= 0) return false;
     bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
@@ -115,7 +103,7 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
 /// somebody interrupts. False: the process has ended.
 bool read_pipe(int descriptor, const std::function<bool(std::span<const std::byte>)>& use) {
   std::vector<std::byte> buffer(64 << 10);
-  while (!interrupted) {
+  while (!app::is_interrupted()) {
     pollfd ready{.fd = descriptor, .events = POLLIN, .revents = 0};
     if (::poll(&ready, 1, -1) < 0) continue;
     const ssize_t n = ::read(descriptor, buffer.data(), buffer.size());
@@ -126,17 +114,17 @@ bool read_pipe(int descriptor, const std::function<bool(std::span<const std::byt
   return true;
 }
 
-int copy_to(const std::string& path, int pipe) {
+int copy_to(const WatchTool& tool, const std::string& path, int pipe) {
   const int out = path == "-"
                       ? STDOUT_FILENO
                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (out < 0) return fail(path + ": " + std::strerror(errno));
+  if (out < 0) return tool.fail(path + ": " + std::strerror(errno));
   const bool alive =
       read_pipe(pipe, [out](std::span<const std::byte> b) { return write_all(out, b); });
-  return alive ? 0 : fail("the process has ended");
+  return alive ? 0 : tool.fail("the process has ended");
 }
 
-int print_packets(const Options& options, int pipe) {
+int print_packets(const WatchTool& tool, const Options& options, int pipe) {
   dump::PacketText text(options.text);
   std::uint64_t printed = 0;
   dump::PcapngReader reader([&](const dump::Packet& packet) {
@@ -149,51 +137,32 @@ int print_packets(const Options& options, int pipe) {
     const bool heard = std::fflush(stdout) == 0;
     return readable && heard && (options.count == 0 || printed < options.count);
   });
-  return alive ? 0 : fail("the process has ended");
+  return alive ? 0 : tool.fail("the process has ended");
 }
 
-int dump_process(TelemetryClient& process, const Options& options) {
+int dump_process(const WatchTool& tool, TelemetryClient& process, const Options& options) {
   const PrivatePipe pipe;
-  if (!pipe.ok()) return fail(std::string("no named pipe under /tmp: ") + std::strerror(errno));
+  if (!pipe.ok())
+    return tool.fail(std::string("no named pipe under /tmp: ") + std::strerror(errno));
   const auto answer = process.ask("/tern/capture," + pipe.path() + "," + join(options.filter));
-  if (!answer.ok()) return fail(std::string(answer.status().message()));
+  if (!answer.ok()) return tool.fail(answer.status());
   if (answer->contains("error"))
-    return fail(answer->value("error", ""), answer->value("mistake", 0) ? kUsageError : 1);
+    return tool.fail(answer->value("error", ""), answer->value("mistake", 0) != 0);
   fmt::print(stderr, "tern-dump: listening on {} of {} (pid {})\n", answer->value("interface", "?"),
              process.program(), process.pid());
-  return options.write_to.empty() ? print_packets(options, pipe.descriptor())
-                                  : copy_to(options.write_to, pipe.descriptor());
-}
-
-int run(const Options& options) {
-  auto processes = app::find_processes(options.file_prefix);
-  if (!processes.ok()) return fail(std::string(processes.status().message()));
-  if (processes->size() == 1) return dump_process(processes->front(), options);
-  std::string names;
-  for (const TelemetryClient& process : *processes)
-    names += fmt::format("\n  --file-prefix {}   {}", process.file_prefix(), process.program());
-  return fail("several Tern processes run; choose one:" + names, kUsageError);
+  return options.write_to.empty() ? print_packets(tool, options, pipe.descriptor())
+                                  : copy_to(tool, options.write_to, pipe.descriptor());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  WatchTool tool("tern-dump", kHelp);
   Options options;
   std::string ignored;
-  CLI::App app;
-  app.formatter_fn([](const CLI::App*, std::string, CLI::AppFormatMode) { return kHelp; });
-  app.set_version_flag("--version", "tern-dump (Tern) " TERN_VERSION);
-  add_options(app, options, ignored);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return fail(fmt::format("{} (see --help)", error.what()), kUsageError);
-  }
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = true; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  return run(options);
+  add_options(tool.options(), options, ignored);
+  if (const auto status = tool.parse(argc, argv)) return *status;
+  app::catch_interrupts();
+  auto process = tool.find_process();
+  return process.ok() ? dump_process(tool, *process, options) : tool.fail(process.status());
 }

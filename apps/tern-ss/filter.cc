@@ -89,8 +89,11 @@ std::pair<std::string, std::string> split_port(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-std::optional<HostPattern> parse_host(const std::string& text) {
+// "inet:" and "inet6:" say what the address says by itself; alone they mean any of that family.
+std::optional<HostPattern> parse_host(std::string text) {
   HostPattern pattern;
+  const bool v4 = text.starts_with("inet:"), v6 = text.starts_with("inet6:");
+  if (v4 || v6) text.erase(0, text.find(':') + 1);
   auto [host, port] = split_port(text);
   if (port != "*" && !port.empty()) {
     pattern.port = port_of(port);
@@ -100,9 +103,15 @@ std::optional<HostPattern> parse_host(const std::string& text) {
   const std::string bits = slash == std::string::npos ? "" : host.substr(slash + 1);
   host = host.substr(0, slash);
   if (host.starts_with('[')) host = host.substr(1, host.find(']') - 1);
-  if (host.empty() || host == "*") return bits.empty() ? std::optional(pattern) : std::nullopt;
+  if (host.empty() || host == "*") {
+    if (!bits.empty()) return std::nullopt;
+    if (v4 || v6) pattern.address = IpAddress::parse(v4 ? "0.0.0.0" : "::");
+    return pattern;
+  }
   pattern.address = IpAddress::parse(host);
-  if (!pattern.address) return std::nullopt;
+  if (!pattern.address ||
+      (v4 || v6) != ((v4 && pattern.address->is_v4()) || (v6 && !pattern.address->is_v4())))
+    return std::nullopt;
   const unsigned whole = pattern.address->is_v4() ? 32 : 128;
   pattern.bits = whole;
   if (bits.empty()) return pattern;
@@ -230,20 +239,25 @@ class Parser {
   }
 
   Pointer host(End end) {
-    if (is_next({"=", "==", "eq"})) take();
+    const bool unequal = is_next({"!=", "ne", "neq"});
+    if (unequal || is_next({"=", "==", "eq"})) take();
     const std::string word = take();
     const auto pattern = parse_host(word);
     if (word.empty() || !pattern)
       return fail(absl::StrCat("'", word, "' is not an address, as in 10.0.1.0/24 or :9999"));
-    return make([end, p = *pattern](const Socket& s) { return p.matches(s.*end); });
+    return make(
+        [end, unequal, p = *pattern](const Socket& s) { return p.matches(s.*end) != unequal; });
   }
 
   Pointer port(End end) {
-    const std::string op = take();
-    const auto compare = comparison(op);
-    if (!compare) return fail(absl::StrCat("'", op, "' does not compare, as = != < > do"));
+    const std::string op = peek();
+    const auto given = comparison(op);
+    if (given) take();
+    const auto compare = given ? given : comparison("=");
     const std::string word = take();
     auto pattern = parse_host(word.find(':') == std::string::npos ? ":" + word : word);
+    if (!given && !pattern && !at_end())
+      return fail(absl::StrCat("'", op, "' does not compare, as = != < > do"));
     if (!pattern || !pattern->port)
       return fail(absl::StrCat("'", word, "' is not a port, as in :9999"));
     const std::uint16_t bound = *std::exchange(pattern->port, std::nullopt);

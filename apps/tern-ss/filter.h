@@ -32,8 +32,10 @@ class Expression {
 
 /// ss's FILTER: [state WORD | exclude WORD]... [EXPRESSION], where an expression is made of
 ///
-///   src|dst ADDRESS[/BITS][:PORT]     dst 10.0.1.0/24, src :9999, dst [fd00::1]
-///   sport|dport OP [ADDRESS]:PORT     sport = :9999; OP is = == != < <= > >= or eq ne lt le gt ge
+///   src|dst [=|!=] HOST               dst 10.0.1.0/24, src :9999, dst [fd00::1]
+///   sport|dport [OP] [ADDRESS]:PORT   sport = :9999; OP is = == != < <= > >= or eq ne lt le gt ge
+///                                     (none: =)
+///   HOST: [inet:|inet6:]ADDRESS[/BITS][:PORT], each part may be missing or *
 ///   not and or ! & && | || ( )        and nothing between two conditions means "and"
 struct Filter {
   States states;

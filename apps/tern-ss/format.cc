@@ -77,6 +77,8 @@ std::string info_text(const nlohmann::json& d) {
   if (number(d, "window_scaling"))
     text += fmt::format(" wscale:{},{}", number(d, "snd_wscale"), number(d, "rcv_wscale"));
   text += fmt::format(" rto:{}", number(d, "rto_us") / 1000);
+  if (const std::uint64_t backoff = number(d, "time_outs"))
+    text += fmt::format(" backoff:{}", backoff);
   if (number(d, "srtt_us"))
     text += fmt::format(" rtt:{}/{}", static_cast<double>(number(d, "srtt_us")) / 1000,
                         static_cast<double>(number(d, "rttvar_us")) / 1000);
@@ -84,9 +86,12 @@ std::string info_text(const nlohmann::json& d) {
   constexpr std::uint64_t kNoThreshold = 0x7fffffff;
   if (const std::uint64_t ssthresh = number(d, "ssthresh"); ssthresh < kNoThreshold)
     text += fmt::format(" ssthresh:{}", ssthresh / mss);
+  if (const std::uint64_t flight = number(d, "flight"))
+    text += fmt::format(" unacked:{}", (flight + mss - 1) / mss);
+  if (const std::uint64_t repeated = number(d, "retransmitted"))
+    text += fmt::format(" retrans:{}/{}", std::min(number(d, "time_outs"), repeated), repeated);
   for (const auto& [label, name] : {std::pair{"bytes_acked", "bytes_acked"},
                                     {"bytes_received", "bytes_received"},
-                                    {"retrans", "retransmitted"},
                                     {"snd_wnd", "snd_wnd"},
                                     {"rcv_wnd", "rcv_wnd"}})
     if (const std::uint64_t value = number(d, name)) text += fmt::format(" {}:{}", label, value);
@@ -139,9 +144,10 @@ void Table::print(const Row& row) const {
       fmt::format("{:<{}} {:<{}} {:<{}} {:>{}}:{:<{}} {:>{}}:{:<{}}", c[0], w[0], c[1], w[1], c[2],
                   w[2], c[3], w[3], c[4], w[4], c[5], w[5], c[6], w[6]);
   line += row.tail;
+  if (options_.one_line) line += row.details;
   line.erase(line.find_last_not_of(' ') + 1);
   print_(line);
-  if (!row.details.empty()) print_("\t" + row.details);
+  if (!row.details.empty() && !options_.one_line) print_("\t" + row.details);
 }
 
 }  // namespace ss

@@ -24,6 +24,7 @@ struct RowOptions {
   bool timers = false;    ///< -o
   bool memory = false;    ///< -m
   bool process = false;   ///< -p, or when there are several
+  bool one_line = false;  ///< -O: no lines of their own
 };
 
 /// The process that a row belongs to, and what ss -m needs of it.

@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <thread>
 
-#include "common/telemetry_client.h"
+#include "common/watch_tool.h"
 #include "options.h"
 #include "summary.h"
 
@@ -18,11 +17,6 @@ using app::Socket;
 using app::TelemetryClient;
 using nlohmann::json;
 using ss::Options;
-
-int fail(const absl::Status& status) {
-  fmt::print(stderr, "tern-ss: {}\n", std::string(status.message()));
-  return 1;
-}
 
 void print_line(const std::string& line) { fmt::print("{}\n", line); }
 
@@ -124,11 +118,11 @@ absl::Status print_once(const Options& options) {
 }
 
 // On a terminal each list takes the place of the one before.
-int watch(const Options& options) {
+int watch(const app::WatchTool& tool, const Options& options) {
   const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
   for (;;) {
     if (on_terminal) fmt::print("\x1b[H\x1b[2J");
-    if (const absl::Status status = print_once(options); !status.ok()) return fail(status);
+    if (const absl::Status status = print_once(options); !status.ok()) return tool.fail(status);
     if (!on_terminal) fmt::print("\n");
     if (std::fflush(stdout) != 0) return 0;  // nobody reads any more
     std::this_thread::sleep_for(std::chrono::duration<double>(options.interval_s));
@@ -138,10 +132,11 @@ int watch(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto parsed = ss::parse_options(argc, argv);
+  app::WatchTool tool("tern-ss", ss::kHelp);
+  const auto parsed = ss::parse_options(tool, argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const Options& options = std::get<Options>(parsed);
-  if (options.watch) return watch(options);
+  if (options.watch) return watch(tool, options);
   const absl::Status status = print_once(options);
-  return status.ok() ? 0 : fail(status);
+  return status.ok() ? 0 : tool.fail(status);
 }

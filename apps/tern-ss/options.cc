@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "options.h"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace ss {
 
-namespace {
-
-constexpr const char* kHelp =
+const char* const kHelp =
     R"(usage: tern-ss [OPTION...] [FILTER]
 Shows the TCP sockets of running Tern processes, as ss shows the kernel's.
 
@@ -24,9 +21,10 @@ Shows the TCP sockets of running Tern processes, as ss shows the kernel's.
   -m              queued bytes and buffer limits
   -p              the process (always if there are several)
   -s              a summary: sockets by state, half-open ones, SYN floods
-  -K              closes the sockets that FILTER selects, with a RST
+  -K              ends what FILTER selects: connections and half-open ones with
+                  a RST, TIME-WAIT without a word
   -w              again and again; --interval S (1)
-  -H              no header
+  -H  -O          no header; everything of a socket on one line
   --json          an array of objects
   --file-prefix P only the process with this DPDK file prefix
   --version  --help
@@ -34,38 +32,36 @@ filter: [state WORD | exclude WORD]... [EXPRESSION], as ss has it:
   tern-ss -nt state time-wait
   tern-ss -nt '( sport = :9999 or dport = :80 ) and not dst 10.0.1.0/24'
   tern-ss -K dst 10.0.1.2:47762
+ss's long options (--numeric, --summary, ...) are understood as well.
 exit status: 0; 1 no Tern process is running; 2 a mistake in the command line
 )";
+
+namespace {
 
 struct Flags {
   bool all = false, listening = false, v4 = false, v6 = false;
   std::vector<std::string> words;
 };
 
-int mistake(const std::string& why) {
-  fmt::print(stderr, "tern-ss: {} (see --help)\n", why);
-  return kUsageError;
-}
-
 void add_options(CLI::App& app, Options& options, Flags& flags) {
-  app.add_flag("-t");
-  app.add_flag("-a", flags.all);
-  app.add_flag("-l", flags.listening);
-  app.add_flag("-n", options.rows.numeric);
-  app.add_flag("-4", flags.v4);
-  app.add_flag("-6", flags.v6);
-  app.add_flag("-i", options.rows.info);
-  app.add_flag("-e", options.rows.extended);
-  app.add_flag("-o", options.rows.timers);
-  app.add_flag("-m", options.rows.memory);
-  app.add_flag("-p", options.rows.process);
-  app.add_flag("-s", options.summary);
-  app.add_flag("-K", options.kill);
-  app.add_flag("-w", options.watch);
+  app.add_flag("-t,--tcp");
+  app.add_flag("-a,--all", flags.all);
+  app.add_flag("-l,--listening", flags.listening);
+  app.add_flag("-n,--numeric", options.rows.numeric);
+  app.add_flag("-4,--ipv4", flags.v4);
+  app.add_flag("-6,--ipv6", flags.v6);
+  app.add_flag("-i,--info", options.rows.info);
+  app.add_flag("-e,--extended", options.rows.extended);
+  app.add_flag("-o,--options", options.rows.timers);
+  app.add_flag("-m,--memory", options.rows.memory);
+  app.add_flag("-p,--processes", options.rows.process);
+  app.add_flag("-s,--summary", options.summary);
+  app.add_flag("-K,--kill", options.kill);
+  app.add_flag("-w,--watch", options.watch);
   app.add_option("--interval", options.interval_s)->check(CLI::Range(0.1, 3600.0));
-  app.add_flag("-H", [&](std::int64_t) { options.header = false; });
+  app.add_flag("-O,--oneline", options.rows.one_line);
+  app.add_flag("-H,--no-header", [&](std::int64_t) { options.header = false; });
   app.add_flag("-j,--json", options.json);
-  app.add_option("--file-prefix", options.file_prefix);
   app.add_option("filter", flags.words);
 }
 
@@ -86,29 +82,30 @@ class OfFamily final : public Expression {
   std::shared_ptr<const Expression> inner_;
 };
 
-}  // namespace
-
-std::variant<Options, int> parse_options(int argc, const char* const* argv) {
-  Options options;
-  Flags flags;
-  CLI::App app;
-  app.formatter_fn([](const CLI::App*, std::string, CLI::AppFormatMode) { return kHelp; });
-  app.set_version_flag("-V,--version", "tern-ss (Tern) " TERN_VERSION);
-  add_options(app, options, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return mistake(error.what());
-  }
+absl::StatusOr<Options> finish(const app::WatchTool& tool, Options options, const Flags& flags) {
   if (options.kill && flags.words.empty())
-    return mistake("-K closes what a filter selects, and there is none: e.g. dst 10.0.1.2:47762");
+    return absl::InvalidArgumentError(
+        "-K closes what a filter selects, and there is none: e.g. dst 10.0.1.2:47762");
   auto filter = parse_filter(flags.words, states_for(flags));
-  if (!filter.ok()) return mistake(std::string(filter.status().message()));
+  if (!filter.ok()) return filter.status();
   options.filter = *std::move(filter);
   if (flags.v4 != flags.v6)
     options.filter.expression = std::make_shared<OfFamily>(flags.v4, options.filter.expression);
+  options.file_prefix = tool.file_prefix();
   return options;
+}
+
+}  // namespace
+
+std::variant<Options, int> parse_options(app::WatchTool& tool, int argc, const char* const* argv) {
+  Options given;
+  Flags flags;
+  add_options(tool.options(), given, flags);
+  if (const auto status = tool.parse(argc, argv)) return *status;
+  const auto options = finish(tool, given, flags);
+  if (!options.ok())
+    return tool.fail(std::string(options.status().message()) + " (see --help)", true);
+  return *options;
 }
 
 }  // namespace ss

@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "common/watch_tool.h"
 #include "filter.h"
 #include "format.h"
 
@@ -22,10 +23,11 @@ struct Options {
   double interval_s = 1;
 };
 
-inline constexpr int kUsageError = 2;
+/// What --help prints.
+extern const char* const kHelp;
 
 /// Reads the command line. Answers an exit status instead if that is all: --help and --version (0),
 /// or a mistake (2, one line on stderr).
-std::variant<Options, int> parse_options(int argc, const char* const* argv);
+std::variant<Options, int> parse_options(app::WatchTool& tool, int argc, const char* const* argv);
 
 }  // namespace ss

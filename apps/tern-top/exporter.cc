@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace top {
 
@@ -44,10 +45,9 @@ void answer(int client, const std::string& text) {
 
 }  // namespace
 
-absl::Status serve_text(const tern::Endpoint& endpoint,
-                        const std::function<std::string()>& make_text,
-                        const std::function<bool()>& stop) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+absl::StatusOr<Exporter> Exporter::listen(const tern::Endpoint& endpoint) {
+  Exporter exporter(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int listener = exporter.listener_;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(endpoint.port);
@@ -57,21 +57,27 @@ absl::Status serve_text(const tern::Endpoint& endpoint,
   ::setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   if (listener < 0 ||
       ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener, kBacklog) != 0) {
-    const absl::Status status = absl::ErrnoToStatus(errno, to_string(endpoint));
-    ::close(listener);
-    return status;
-  }
+      ::listen(listener, kBacklog) != 0)
+    return absl::ErrnoToStatus(errno, to_string(endpoint));
+  return exporter;
+}
+
+Exporter::Exporter(Exporter&& other) noexcept : listener_(std::exchange(other.listener_, -1)) {}
+
+Exporter::~Exporter() {
+  if (listener_ >= 0) ::close(listener_);
+}
+
+void Exporter::serve(const std::function<std::string()>& make_text,
+                     const std::function<bool()>& stop) {
   while (!stop()) {
-    const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;  // nobody came for a while
     ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     ::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
     if (read_request(client)) answer(client, make_text());
     ::close(client);
   }
-  ::close(listener);
-  return absl::OkStatus();
 }
 
 }  // namespace top

@@ -3,19 +3,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
+#include <chrono>
 #include <cstdio>
 #include <thread>
 
-#include "common/telemetry_client.h"
+#include "common/watch_tool.h"
 #include "exporter.h"
 #include "view.h"
 
 namespace {
 
-constexpr int kUsageError = 2;
+using app::WatchTool;
+
 constexpr std::size_t kSocketsLookedAt = 560;
 constexpr const char* kHelp =
     R"(usage: tern-top [OPTION...]
@@ -37,15 +36,8 @@ struct Options {
   double interval_s = 1;
   std::uint64_t looks = 0;  // 0: without end
   bool once = false;
-  std::string prometheus, file_prefix;
+  std::string prometheus;
 };
-
-std::atomic<bool> interrupted = false;
-
-int fail(const std::string& why, int status = 1) {
-  fmt::print(stderr, "tern-top: {}\n", why);
-  return status;
-}
 
 std::size_t rows_of_terminal() {
   winsize size{};
@@ -55,7 +47,7 @@ std::size_t rows_of_terminal() {
 
 void wait(double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (!interrupted && std::chrono::steady_clock::now() < end)
+  while (!app::is_interrupted() && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
@@ -74,28 +66,28 @@ void show(std::string text, bool on_terminal) {
   std::fputs((screen + "\x1b[J").c_str(), stdout);
 }
 
-int watch(app::TelemetryClient& process, const Options& options) {
+int watch(const WatchTool& tool, app::TelemetryClient& process, const Options& options) {
   const bool on_terminal = !options.once && ::isatty(STDOUT_FILENO) == 1;
   const std::uint64_t looks = options.once ? 1 : options.looks;
   auto before = top::take_sample(process, kSocketsLookedAt);
   if (on_terminal) std::fputs("\x1b[2J", stdout);
-  for (std::uint64_t look = 0; before.ok() && !interrupted && (looks == 0 || look < looks);
-       ++look) {
+  for (std::uint64_t look = 0;
+       before.ok() && !app::is_interrupted() && (looks == 0 || look < looks); ++look) {
     wait(options.interval_s);
-    if (interrupted) break;
+    if (app::is_interrupted()) break;
     auto now = top::take_sample(process, kSocketsLookedAt);
     if (now.ok())
       show(top::view_text(*before, *now, on_terminal ? rows_of_terminal() : 10), on_terminal);
     if (std::fflush(stdout) != 0) return 0;
     before = std::move(now);
   }
-  return before.ok() ? 0 : fail(std::string(before.status().message()));
+  return before.ok() ? 0 : tool.fail(before.status());
 }
 
 // Processes come and go: each scrape looks for them anew.
-std::string scrape(const Options& options) {
+std::string scrape(const WatchTool& tool) {
   std::vector<top::Sample> samples;
-  auto processes = app::find_processes(options.file_prefix);
+  auto processes = app::find_processes(tool.file_prefix());
   if (!processes.ok()) return "";
   for (app::TelemetryClient& process : *processes)
     if (auto sample = top::take_sample(process, 0); sample.ok())
@@ -103,51 +95,33 @@ std::string scrape(const Options& options) {
   return top::prometheus_text(samples);
 }
 
-int serve(const Options& options) {
+int serve(const WatchTool& tool, const Options& options) {
   const bool only_port = options.prometheus.find(':') == std::string::npos;
   const auto endpoint = app::parse_endpoint((only_port ? "127.0.0.1:" : "") + options.prometheus);
   if (!endpoint || endpoint->port == 0 || !endpoint->address.is_v4())
-    return fail("'" + options.prometheus + "' is not a port, as in 9464 or 0.0.0.0:9464",
-                kUsageError);
+    return tool.fail("'" + options.prometheus + "' is not a port, as in 9464 or 0.0.0.0:9464",
+                     true);
+  auto exporter = top::Exporter::listen(*endpoint);
+  if (!exporter.ok()) return tool.fail(exporter.status());
   fmt::print("serving http://{}/metrics\n", to_string(*endpoint));
   std::fflush(stdout);
-  const absl::Status status = top::serve_text(
-      *endpoint, [&] { return scrape(options); }, [] { return interrupted.load(); });
-  return status.ok() ? 0 : fail(std::string(status.message()));
-}
-
-int run(const Options& options) {
-  if (!options.prometheus.empty()) return serve(options);
-  auto processes = app::find_processes(options.file_prefix);
-  if (!processes.ok()) return fail(std::string(processes.status().message()));
-  if (processes->size() == 1) return watch(processes->front(), options);
-  std::string names;
-  for (const app::TelemetryClient& process : *processes)
-    names += fmt::format("\n  --file-prefix {}   {}", process.file_prefix(), process.program());
-  return fail("several Tern processes run; choose one:" + names, kUsageError);
+  exporter->serve([&] { return scrape(tool); }, app::is_interrupted);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  WatchTool tool("tern-top", kHelp);
   Options options;
-  CLI::App app;
-  app.formatter_fn([](const CLI::App*, std::string, CLI::AppFormatMode) { return kHelp; });
-  app.set_version_flag("--version", "tern-top (Tern) " TERN_VERSION);
-  app.add_option("-d", options.interval_s)->check(CLI::Range(0.1, 3600.0));
-  app.add_option("-n", options.looks);
-  app.add_flag("--once", options.once);
-  app.add_option("--prometheus", options.prometheus);
-  app.add_option("--file-prefix", options.file_prefix);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return fail(fmt::format("{} (see --help)", error.what()), kUsageError);
-  }
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = true; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  return run(options);
+  CLI::App& line = tool.options();
+  line.add_option("-d", options.interval_s)->check(CLI::Range(0.1, 3600.0));
+  line.add_option("-n", options.looks);
+  line.add_flag("--once", options.once);
+  line.add_option("--prometheus", options.prometheus);
+  if (const auto status = tool.parse(argc, argv)) return *status;
+  app::catch_interrupts();
+  if (!options.prometheus.empty()) return serve(tool, options);
+  auto process = tool.find_process();
+  return process.ok() ? watch(tool, *process, options) : tool.fail(process.status());
 }

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kPatience{1000};
 // Entries of a page: with the longest names and numbers they stay below DPDK's 16 KiB, and a worker
 // needs some 10 us for one.
 constexpr std::size_t kBriefSockets = 80;
-constexpr std::size_t kFullSockets = 28;
+constexpr std::size_t kFullSockets = 24;
 constexpr std::size_t kCountersPerPage = 80;
 constexpr std::size_t kNeighboursPerPage = 80;
 // A cursor is the worker's number, and the position in its list.
@@ -261,10 +261,7 @@ int Telemetry::close(std::string_view parameters, rte_tel_data* out) {
   if (!local || !remote) return -EINVAL;
   std::uint64_t closed = 0;
   const auto abort = [&](Worker& w) {
-    auto connection = w.stack().find(*local, *remote);
-    if (!connection) return;
-    connection->abort();
-    ++closed;
+    if (w.stack().abort(*local, *remote)) ++closed;
   };
   if (const int error = ask_all(abort)) return error;
   AnswerObject(out).add("closed", closed);

@@ -64,6 +64,10 @@ void add_details(const ConnectionInfo& socket, AnswerObject& out) {
   out.add("bytes_acked", socket.bytes_acked);
   out.add("retransmitted", socket.segments_retransmitted);
   out.add("timestamps", socket.timestamps);
+  out.add("sack", socket.sack);
+  out.add("congestion", std::string(to_string(socket.congestion)));
+  out.add("flight", socket.flight_bytes);
+  out.add("time_outs", socket.time_outs);
   out.add("window_scaling", socket.window_scaling);
   out.add("snd_wscale", socket.send_window_scale);
   out.add("rcv_wscale", socket.receive_window_scale);

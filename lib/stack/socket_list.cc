@@ -101,6 +101,8 @@ ConnectionInfo StackImpl::info(const Tcb& c) const {
   info.time_outs = c.retransmits;
   info.send_limit = send_limit(c);
   info.timestamps = c.has(flag::kTimestamps);
+  info.sack = c.has(flag::kSack);
+  info.congestion = c.congestion.algorithm();
   info.window_scaling = c.has(flag::kWindowScaling);
   info.send_window_scale = c.snd_wscale;
   info.receive_window_scale = c.rcv_wscale;

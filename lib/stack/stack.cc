@@ -184,6 +184,24 @@ std::optional<Connection> StackImpl::find(const Endpoint& local, const Endpoint&
   return handle_of(index);
 }
 
+bool StackImpl::abort(const Endpoint& local, const Endpoint& remote) {
+  if (!local.address.is_v4() || !remote.address.is_v4()) return false;
+  const flow::FourTuple4 tuple{local.address.v4().value(), remote.address.v4().value(), local.port,
+                               remote.port};
+  const std::uint32_t hash = flow::table_hash(engine_.keys.table, tuple);
+  const std::uint32_t entry = tcp::find(engine_, hash, tuple);
+  if (entry == kNoIndex) return false;
+  if (tcp::names_tcb(entry)) {
+    handle_of(entry).abort();
+  } else if ((entry & tcp::kHalfOpenBit) != 0) {
+    tcp::abort_half_open(engine_, entry & ~tcp::kHalfOpenBit);
+  } else {
+    engine_.table.erase(hash, entry);
+    engine_.time_wait.remove(entry & ~tcp::kTimeWaitBit);
+  }
+  return true;
+}
+
 StackUsage& StackUsage::operator+=(const StackUsage& other) {
   for (const auto member :
        {&StackUsage::connections, &StackUsage::time_wait, &StackUsage::table_entries,
@@ -246,6 +264,9 @@ std::uint64_t Stack::list(std::uint64_t cursor, std::size_t limit,
 void Stack::list_neighbours(std::vector<NeighbourInfo>& out) const { impl_->list_neighbours(out); }
 std::optional<Connection> Stack::find(const Endpoint& local, const Endpoint& remote) {
   return impl_->find(local, remote);
+}
+bool Stack::abort(const Endpoint& local, const Endpoint& remote) {
+  return impl_->abort(local, remote);
 }
 void Stack::drain() { impl_->drain(); }
 void Stack::abort_all() { impl_->abort_all(); }

@@ -41,6 +41,7 @@ class StackImpl {
     interface_.list_neighbours(engine_.now, out);
   }
   std::optional<Connection> find(const Endpoint& local, const Endpoint& remote);
+  bool abort(const Endpoint& local, const Endpoint& remote);
   void drain();
   void abort_all();
 

@@ -10,7 +10,7 @@ import subprocess
 import urllib.request
 
 import interop
-from raw_tcp import ACK, FIN, SYN, RawConnection, RawHost
+from raw_tcp import ACK, FIN, RST, SYN, RawConnection, RawHost
 
 
 class Watch:
@@ -148,13 +148,37 @@ def kills_what_a_filter_selects(rig):
     rig.stop()
 
 
+def kills_half_open_and_time_wait(rig):
+    """-K ends a half-open connection with a RST, and TIME-WAIT without a word."""
+    rig.start(linger_s=20)
+    watch = Watch(rig)
+    host = RawHost(interop.HOST_DEVICE)
+    half_open = RawConnection(host, interop.SERVER, interop.PORT)
+    half_open.send(SYN)
+    watch.wait_for("-nt", "state", "syn-recv")
+    rows = watch.ss("-K", "-n", "state", "syn-recv", "dport", f":{half_open.local_port}")
+    assert [row[0] for row in rows] == ["SYN-RECV"], rows
+    interop.wait_until(lambda: (heard := half_open.receive(0.5)) and heard.flags & RST, "a RST to the half-open peer")
+    assert watch.ss("-n", "state", "syn-recv") == []
+    first, second = rig.connect(), rig.connect()
+    rig.check_echo(first, b"one")
+    rig.signal_server()  # it closes first: TIME-WAIT is its own
+    interop.wait_until(lambda: first.recv(10) == b"", "the server's FIN")
+    first.close()
+    watch.wait_for("-nt", "state", "time-wait")
+    assert [row[0] for row in watch.ss("-K", "-n", "state", "time-wait")] == ["TIME-WAIT"]
+    assert watch.ss("-n", "state", "time-wait") == []
+    second.close()
+    rig.wait_for_end(time_wait=1)
+
+
 def details_and_json(rig):
     rig.start()
     watch = Watch(rig)
     client = rig.connect()
     rig.check_echo(client, b"x" * 1000)
     text = watch.run("tern-ss", "-ntieom")
-    for word in ("wscale:", "rto:200", "rtt:", "mss:1448", "cwnd:10", "bytes_acked:1000", "skmem:(", "user:0x1"):
+    for word in (" ts sack reno ", "wscale:", "rto:200", "rtt:", "mss:1448", "cwnd:10", "bytes_acked:1000", "skmem:(", "user:0x1"):
         assert word in text, f"{word} is not in:\n{text}"
     sockets = json.loads(watch.run("tern-ss", "-at", "--json"))
     assert [s["state"] for s in sockets] == ["LISTEN", "ESTABLISHED"]
@@ -280,5 +304,5 @@ def top_and_prometheus(rig):
 
 if __name__ == "__main__":
     interop.main([listens_and_connects, states_that_only_a_raw_peer_holds, time_wait_of_the_first_to_close, filters_choose,
-                  kills_what_a_filter_selects, details_and_json, nobody_runs, many_connections, capture_with_a_filter, live_dump,
+                  kills_what_a_filter_selects, kills_half_open_and_time_wait, details_and_json, nobody_runs, many_connections, capture_with_a_filter, live_dump,
                   dump_to_wireshark, top_and_prometheus])

@@ -122,5 +122,50 @@ TEST(SocketList, FindsAConnectionByItsEndpoints) {
   EXPECT_FALSE(t.stack().find(c.remote(), c.local()).has_value());
 }
 
+// What tern-ss -K does to each kind of entry.
+bool abort_listed(Script& t, TcpState state) {
+  std::vector<ConnectionInfo> all;
+  t.stack().list(0, 100, all);
+  for (const ConnectionInfo& info : all)
+    if (info.state == state && t.stack().abort(info.local, info.remote)) {
+      t.poll();
+      return !t.stack().abort(info.local, info.remote);  // and it is gone
+    }
+  return false;
+}
+
+TEST(SocketList, AbortEndsAConnectionWithARst) {
+  Established t;
+  EXPECT_TRUE(abort_listed(t, kEstablished));
+  t.out({seg("R.", 1, 1)});
+  EXPECT_EQ(t.stack().usage().connections, 0u);
+  EXPECT_EQ(t.record().reason, CloseReason::kAborted);
+}
+
+TEST(SocketList, AbortEndsAHalfOpenConnectionWithARst) {
+  SynReceived t;
+  EXPECT_TRUE(abort_listed(t, kSynReceived));
+  t.out({seg("R.", 1, 1)});
+  EXPECT_EQ(t.stack().usage().half_open, 0u);
+  EXPECT_EQ(t.stack().usage().table_entries, 0u);
+}
+
+TEST(SocketList, AbortForgetsATimeWaitRecordWithoutAWord) {
+  TimeWait t;
+  EXPECT_TRUE(abort_listed(t, kTimeWait));
+  t.silent();
+  EXPECT_EQ(t.stack().usage().time_wait, 0u);
+  EXPECT_EQ(t.stack().usage().table_entries, 0u);
+}
+
+TEST(SocketList, TellsOfSackAndCongestionControl) {
+  Given given;
+  given.peer_syn.sack_permitted = true;
+  Established t(given);
+  EXPECT_TRUE(t.info().sack);
+  EXPECT_EQ(to_string(t.info().congestion), "reno");
+  EXPECT_FALSE(Established().info().sack);
+}
+
 }  // namespace
 }  // namespace tern::test

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "tern/address.h"
 #include "tern/time.h"
@@ -22,6 +23,8 @@ enum class SynCookieMode : std::uint8_t {
 };
 
 enum class CongestionAlgorithm : std::uint8_t { kNewReno };
+/// As ss calls it: "reno".
+std::string_view to_string(CongestionAlgorithm algorithm);
 
 /// What TCP does, for every connection of a stack. Durations are exact to TimerWheel's tick, 100
 /// us.

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "tern/address.h"
+#include "tern/config.h"
 #include "tern/port.h"
 #include "tern/result.h"
 #include "tern/time.h"
@@ -133,7 +134,8 @@ struct ConnectionInfo {
   std::uint32_t flight_bytes = 0;             ///< sent and unacknowledged (RFC 4898 PipeSize)
   std::uint32_t time_outs = 0;                ///< since the last progress (CurTimeoutCount)
   SendLimit send_limit = SendLimit::kSender;  ///< at this moment (SndLimState)
-  bool timestamps = false, window_scaling = false;
+  bool timestamps = false, window_scaling = false, sack = false;  ///< negotiated
+  CongestionAlgorithm congestion = CongestionAlgorithm::kNewReno;
   std::uint8_t send_window_scale = 0, receive_window_scale = 0;
   ConnectionTimer timer = ConnectionTimer::kNone;
   std::uint32_t timer_us = 0;  ///< until then

@@ -125,6 +125,11 @@ class Stack {
   /// still, or only its TIME-WAIT record is left.
   std::optional<Connection> find(const Endpoint& local, const Endpoint& remote);
 
+  /// Ends whatever there is between these two endpoints (RFC 9293 3.10.5): a connection as
+  /// Connection::abort() does, a half-open one with a RST to the peer, a TIME-WAIT record without a
+  /// word. False: there is nothing.
+  bool abort(const Endpoint& local, const Endpoint& remote);
+
   /// Closes every connection in order and refuses new ones; usage().connections falls to 0.
   void drain();
   /// Ends every connection with a RST, at the next poll.

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/congestion/controller.h"
 
-namespace tern::tcp {
+namespace tern {
+
+std::string_view to_string(CongestionAlgorithm algorithm) {
+  switch (algorithm) {
+    case CongestionAlgorithm::kNewReno:
+      return "reno";
+  }
+  return "?";
+}
+
+namespace tcp {
 
 void CongestionController::start(CongestionAlgorithm algorithm, std::uint32_t mss_bytes,
                                  Instant /*now*/) {
@@ -53,4 +63,5 @@ void CongestionController::set_mss(std::uint32_t mss_bytes) {
   visit(*this, [&](auto& a) { a.set_mss(mss_bytes); });
 }
 
-}  // namespace tern::tcp
+}  // namespace tcp
+}  // namespace tern

@@ -52,6 +52,8 @@ class CongestionController {
 
   void set_mss(std::uint32_t mss_bytes);
 
+  CongestionAlgorithm algorithm() const { return algorithm_; }
+
   /// At least one segment, at most 2^30.
   std::uint32_t cwnd() const;
   std::uint32_t ssthresh() const;

@@ -126,5 +126,20 @@ TEST(SsFilter, MistakesAreNamed) {
   EXPECT_THAT(error_of({"bogus"}), HasSubstr("'bogus' is not expected"));
 }
 
+// iproute2's ss takes these as well.
+TEST(SsFilter, AnOperatorMayBeMissingAndAFamilyMayStand) {
+  EXPECT_TRUE(admits("sport :9999", kClient));
+  EXPECT_FALSE(admits("sport :80", kClient));
+  EXPECT_TRUE(admits("sport :9999 and dport :47762", kClient));
+  EXPECT_TRUE(admits("dst != 10.0.1.3", kClient));
+  EXPECT_FALSE(admits("dst ne 10.0.1.2", kClient));
+  EXPECT_TRUE(admits("dst inet:10.0.1.2", kClient));
+  EXPECT_TRUE(admits("src inet:*:9999", kClient));
+  EXPECT_FALSE(admits("src inet6:*:9999", kClient));
+  EXPECT_TRUE(admits("src inet6:*:9999", kSix));
+  EXPECT_TRUE(admits("src inet6:[fd00::2]:9999", kSix));
+  EXPECT_THAT(error_of({"dst", "inet6:10.0.1.2"}), HasSubstr("'inet6:10.0.1.2'"));
+}
+
 }  // namespace
 }  // namespace ss

@@ -71,17 +71,23 @@ TEST(SsFormat, IPv6StandsInBrackets) {
 TEST(SsFormat, DetailsComeOnALineOfTheirOwn) {
   Socket socket = make_socket(kEstablished, "10.0.2.2:9999", "10.0.1.2:47762", 0, 300);
   socket.details =
-      json{{"timestamps", 1},  {"window_scaling", 1}, {"snd_wscale", 7},  {"rcv_wscale", 3},
-           {"rto_us", 204000}, {"srtt_us", 1500},     {"rttvar_us", 250}, {"mss", 1448},
-           {"cwnd", 14480},    {"ssthresh", 28960},   {"bytes_acked", 5}, {"retransmitted", 2},
-           {"timer", "on"},    {"timer_us", 200000},  {"backoffs", 1},    {"user_data", 255}};
+      json{{"timestamps", 1},  {"window_scaling", 1},  {"snd_wscale", 7},  {"rcv_wscale", 3},
+           {"rto_us", 204000}, {"srtt_us", 1500},      {"rttvar_us", 250}, {"mss", 1448},
+           {"cwnd", 14480},    {"ssthresh", 28960},    {"bytes_acked", 5}, {"retransmitted", 2},
+           {"timer", "on"},    {"timer_us", 200000},   {"backoffs", 1},    {"user_data", 255},
+           {"sack", 1},        {"congestion", "reno"}, {"flight", 1449},   {"time_outs", 1}};
   const RowOptions options{.numeric = true, .info = true, .extended = true, .memory = true};
   const auto lines = lines_of(options, {socket}, false);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_THAT(lines[0], HasSubstr(" timer:(on,200ms,1) user:0xff"));
-  EXPECT_EQ(lines[1],
-            "\t skmem:(r0,rb1,t0,tb2,f0,w300,o0,bl0,d0) ts wscale:7,3 rto:204 rtt:1.5/0.25 "
-            "mss:1448 cwnd:10 ssthresh:20 bytes_acked:5 retrans:2");
+  EXPECT_EQ(
+      lines[1],
+      "\t skmem:(r0,rb1,t0,tb2,f0,w300,o0,bl0,d0) ts sack reno wscale:7,3 rto:204 "
+      "backoff:1 rtt:1.5/0.25 mss:1448 cwnd:10 ssthresh:20 unacked:2 retrans:1/2 bytes_acked:5");
+  const RowOptions one_line{.numeric = true, .info = true, .one_line = true};
+  const auto joined = lines_of(one_line, {socket}, false);
+  ASSERT_EQ(joined.size(), 1u);
+  EXPECT_THAT(joined[0], HasSubstr("10.0.1.2:47762 ts sack reno wscale:7,3"));
 }
 
 TEST(SsFormat, TimersReadAsInSs) {
