@@ -22,12 +22,23 @@ std::optional<std::array<std::uint8_t, kOctets>> parse_octets(std::string_view t
   return octets;
 }
 
-std::optional<std::uint8_t> parse_prefix_length(std::string_view text) {
-  if (text.empty() || text.size() > 2 || (text.size() == 2 && text[0] == '0')) return std::nullopt;
+std::optional<std::uint8_t> parse_prefix_length(std::string_view text, std::uint8_t most) {
+  if (text.empty() || text.size() > 3 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
   std::uint8_t length = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (error != std::errc() || end != text.data() + text.size() || length > 32) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || length > most)
+    return std::nullopt;
   return length;
+}
+
+template <class Prefix, class Address, std::uint8_t kMost>
+std::optional<Prefix> parse_prefix(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == text.npos) return std::nullopt;
+  const auto address = Address::parse(text.substr(0, slash));
+  const auto length = parse_prefix_length(text.substr(slash + 1), kMost);
+  if (!address || !length) return std::nullopt;
+  return Prefix{*address, *length};
 }
 
 }  // namespace
@@ -51,12 +62,11 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 std::optional<Ipv4Prefix> Ipv4Prefix::parse(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  if (slash == text.npos) return std::nullopt;
-  const auto address = Ipv4Address::parse(text.substr(0, slash));
-  const auto length = parse_prefix_length(text.substr(slash + 1));
-  if (!address || !length) return std::nullopt;
-  return Ipv4Prefix{*address, *length};
+  return parse_prefix<Ipv4Prefix, Ipv4Address, 32>(text);
+}
+
+std::optional<Ipv6Prefix> Ipv6Prefix::parse(std::string_view text) {
+  return parse_prefix<Ipv6Prefix, Ipv6Address, 128>(text);
 }
 
 std::string to_string(const MacAddress& mac) {

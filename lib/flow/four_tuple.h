@@ -9,7 +9,8 @@
 
 namespace tern::flow {
 
-/// What names an IPv4 connection, seen from here. Host byte order, 12 bytes, no padding.
+/// What names a connection, seen from here. Host byte order, 12 bytes, no padding. The addresses
+/// are IPv4's, or stand for IPv6's: see AddressBook.
 struct FourTuple4 {
   std::uint32_t local_address = 0;
   std::uint32_t remote_address = 0;
@@ -19,7 +20,8 @@ struct FourTuple4 {
 };
 static_assert(sizeof(FourTuple4) == 12);
 
-/// What names an IPv6 connection. Addresses in network byte order.
+/// What names an IPv6 connection by its true addresses, as a device's hash wants it. Addresses in
+/// network byte order.
 struct FourTuple6 {
   std::array<std::uint8_t, 16> local_address{};
   std::array<std::uint8_t, 16> remote_address{};
@@ -28,6 +30,20 @@ struct FourTuple6 {
   friend constexpr bool operator==(const FourTuple6&, const FourTuple6&) = default;
 };
 static_assert(sizeof(FourTuple6) == 36);
+
+/// What a keyed hash of a connection is taken of: ports, and 64 bits that stand for both addresses,
+/// IPv4's themselves or a keyed hash of IPv6's (AddressBook::name).
+struct FlowName {
+  constexpr FlowName(const FourTuple4& t)  // NOLINT: implicit by design
+      : FlowName(std::uint64_t{t.local_address} << 32 | t.remote_address, t.local_port,
+                 t.remote_port) {}
+  constexpr FlowName(std::uint64_t both, std::uint16_t local, std::uint16_t remote)
+      : addresses(both), local_port(local), remote_port(remote) {}
+
+  std::uint64_t addresses;
+  std::uint16_t local_port;
+  std::uint16_t remote_port;
+};
 
 /// The connection table's hash: SipHash-1-3 under a secret key. A seeded CRC is not keyed (CRC is
 /// affine, collisions survive every seed) and Toeplitz is linear: neither may index the table.

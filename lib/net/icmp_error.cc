@@ -57,6 +57,7 @@ std::optional<IcmpError> parse_icmp_error(const wire::ParsedFrame& frame) {
                   .source_port = load_be16(tcp),
                   .destination_port = load_be16(tcp + 2),
                   .seq = load_be32(tcp + 4)};
+  if (Ipv4Address(error.destination).is_reserved()) return std::nullopt;  // a handle of IPv6's
   if (*kind == Kind::kTooBig)
     error.mtu =
         header->next_hop_mtu() != 0 ? header->next_hop_mtu() : plateau_below(load_be16(ip + 2));

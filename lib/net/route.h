@@ -38,7 +38,7 @@ class Route {
   // RFC 1122 3.2.1.3: 0/8 and 127/8 never leave a host; broadcasts and groups are not TCP's.
   bool is_unicast(std::uint32_t address) const {
     const Ipv4Address a(address);
-    return address >> 24 != 0 && !a.is_loopback() && !a.is_multicast() && !a.is_broadcast() &&
+    return address >> 24 != 0 && !a.is_loopback() && !a.is_multicast() && !a.is_reserved() &&
            a != prefix_.broadcast();
   }
 

@@ -25,7 +25,7 @@ absl::Status invalid(std::string_view field, std::string_view sentence) {
 
 // RFC 1122 3.2.1.3: neither 0/8, nor loopback, nor a group's.
 bool is_unicast(Ipv4Address a) {
-  return a.value() >> 24 != 0 && !a.is_loopback() && !a.is_multicast() && !a.is_broadcast();
+  return a.value() >> 24 != 0 && !a.is_loopback() && !a.is_multicast() && !a.is_reserved();
 }
 
 absl::Status check_address(const StackConfig& config) {

@@ -108,6 +108,11 @@ void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
     case wire::FrameKind::kIcmp4:
       if (!receive_icmp(slot.parsed, frame, now)) return;
       break;
+    case wire::FrameKind::kTcp6:
+    case wire::FrameKind::kIcmp6:
+    case wire::FrameKind::kProblem6:
+      count_drop(counters_, DropReason::drop_ip_protocol);
+      break;
     case wire::FrameKind::kDrop:
       count_drop(counters_, slot.parsed.drop);
       break;

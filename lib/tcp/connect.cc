@@ -70,7 +70,7 @@ Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint
                               std::uint16_t local_port, ConnectionHandler& handler) {
   const Ipv4Address remote(remote_address);
   if (remote_port == 0 || remote.is_unspecified() || remote.is_multicast() ||
-      remote.is_broadcast() || remote.is_loopback() || remote_address == e.address)
+      remote.is_reserved() || remote.is_loopback() || remote_address == e.address)
     return Errc::kInvalidArgument;
   if (!e.net.has_route(remote_address)) return Errc::kUnreachable;
   if (e.draining) return Errc::kNoConnections;

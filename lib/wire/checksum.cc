@@ -46,14 +46,20 @@ std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t i
   return checksum_internal::fold_to_32(a + sum_tail(p, length));
 }
 
-std::uint32_t checksum_pseudo_ipv6(const std::array<std::uint8_t, 16>& source,
-                                   const std::array<std::uint8_t, 16>& destination,
+std::uint32_t checksum_pseudo_ipv6(std::span<const std::byte, 32> addresses,
                                    std::uint8_t next_header, std::uint32_t length) {
   const std::uint64_t rest =
       std::uint64_t{__builtin_bswap32(length)} + (std::uint64_t{next_header} << 24);
-  return checksum_partial(
-      std::as_bytes(std::span(source)),
-      checksum_partial(std::as_bytes(std::span(destination)), checksum_internal::fold_to_32(rest)));
+  return checksum_partial(addresses, checksum_internal::fold_to_32(rest));
+}
+
+std::uint32_t checksum_pseudo_ipv6(const std::array<std::uint8_t, 16>& source,
+                                   const std::array<std::uint8_t, 16>& destination,
+                                   std::uint8_t next_header, std::uint32_t length) {
+  std::array<std::byte, 32> addresses;
+  std::memcpy(addresses.data(), source.data(), source.size());
+  std::memcpy(addresses.data() + source.size(), destination.data(), destination.size());
+  return checksum_pseudo_ipv6(addresses, next_header, length);
 }
 
 }  // namespace tern::wire

@@ -91,6 +91,10 @@ std::uint32_t checksum_pseudo_ipv6(const std::array<std::uint8_t, 16>& source,
                                    const std::array<std::uint8_t, 16>& destination,
                                    std::uint8_t next_header, std::uint32_t length);
 
+/// The same with both addresses as they lie in the IPv6 header, source first.
+std::uint32_t checksum_pseudo_ipv6(std::span<const std::byte, 32> addresses,
+                                   std::uint8_t next_header, std::uint32_t length);
+
 /// The checksum after one 16-bit word under it changed: HC' = ~(~HC + ~m + m') (RFC 1624 eqn 3;
 /// RFC 1141's shorter form gets 0x0000 wrong). All three values in the same byte order, either one.
 constexpr std::uint16_t checksum_update_16(std::uint16_t checksum, std::uint16_t old_word,

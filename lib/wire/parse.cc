@@ -8,6 +8,8 @@
 #include "wire/ethernet.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/ipv6_extension.h"
 
 namespace tern::wire {
 namespace {
@@ -42,23 +44,27 @@ constexpr bool flags_are_sane(std::uint8_t flags) {
 /// answer ourselves (LAND).
 bool source_is_valid(std::uint32_t source, const ParseContext& context) {
   const Ipv4Address address(source);
-  return !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast() &&
+  return !address.is_unspecified() && !address.is_multicast() && !address.is_reserved() &&
          !address.is_loopback() && source != context.subnet_broadcast && source != context.address;
 }
 
-bool tcp_checksum_is_good(const Frame& frame, const ParseContext& context, const Ipv4Header& ip,
+// `pseudo_sum()`: the pseudo-header's, which is seldom asked for.
+template <class PseudoSum>
+bool tcp_checksum_is_good(const Frame& frame, const ParseContext& context, PseudoSum&& pseudo_sum,
                           std::span<const std::byte> segment) {
   const Verdict verdict =
       verdict_of(frame.flags, frame_flag::kRxL4ChecksumGood, frame_flag::kRxL4ChecksumBad);
   if (verdict == Verdict::kGood) return true;
   if (verdict == Verdict::kMissing && context.trust_missing_checksum) return true;
-  const auto length = static_cast<std::uint16_t>(segment.size());
-  return checksum_is_valid(checksum_partial(
-      segment, checksum_pseudo_ipv4(ip.source, ip.destination, ip_protocol::kTcp, length)));
+  return checksum_is_valid(checksum_partial(segment, pseudo_sum()));
 }
 
-DropReason parse_tcp(const Frame& frame, const ParseContext& context, const Ipv4Header& ip,
-                     std::span<std::byte> bytes, TcpSegment& segment) {
+// All but the addresses.
+template <class PseudoSum>
+[[gnu::always_inline]] inline DropReason parse_tcp(const Frame& frame, const ParseContext& context,
+                                                   PseudoSum&& pseudo_sum,
+                                                   std::span<std::byte> bytes,
+                                                   TcpSegment& segment) {
   if (bytes.size() < kTcpHeaderBytes) [[unlikely]]
     return DropReason::drop_tcp_header;
   const TcpView view(bytes.first<kTcpHeaderBytes>());
@@ -67,13 +73,11 @@ DropReason parse_tcp(const Frame& frame, const ParseContext& context, const Ipv4
       view.destination_port() == 0) [[unlikely]] {
     return DropReason::drop_tcp_header;
   }
-  if (!tcp_checksum_is_good(frame, context, ip, bytes)) [[unlikely]] {
+  if (!tcp_checksum_is_good(frame, context, pseudo_sum, bytes)) [[unlikely]] {
     return DropReason::drop_tcp_checksum;
   }
   if (!flags_are_sane(view.flags())) [[unlikely]]
     return DropReason::drop_tcp_flags;
-  segment.source_address = ip.source;
-  segment.destination_address = ip.destination;
   segment.source_port = view.source_port();
   segment.destination_port = view.destination_port();
   segment.seq = view.seq();
@@ -114,11 +118,92 @@ DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<s
   const auto payload = packet.subspan(ip.header_bytes, ip.total_bytes - ip.header_bytes);
   if (ip.protocol == ip_protocol::kTcp) [[likely]] {
     out.kind = FrameKind::kTcp4;
-    return parse_tcp(frame, context, ip, payload, out.segment);
+    out.segment.source_address = ip.source;
+    out.segment.destination_address = ip.destination;
+    const auto pseudo_sum = [&] {
+      return checksum_pseudo_ipv4(ip.source, ip.destination, ip_protocol::kTcp,
+                                  static_cast<std::uint16_t>(payload.size()));
+    };
+    return parse_tcp(frame, context, pseudo_sum, payload, out.segment);
   }
   if (ip.protocol != ip_protocol::kIcmp) return DropReason::drop_ip_protocol;
   out.kind = FrameKind::kIcmp4;
   return parse_icmp4(ip, payload, out);
+}
+
+// Which of the interface's addresses this is, or own6_count.
+std::uint8_t own6_index(const ParseContext& context, const Ipv6Address& address) {
+  std::uint8_t index = 0;
+  while (index < context.own6_count && context.own6[index] != address) ++index;
+  return index;
+}
+
+bool is_own6(const ParseContext& context, const Ipv6Address& address) {
+  return own6_index(context, address) < context.own6_count;
+}
+
+// RFC 4291 2.5.2, 2.5.3, 2.7. Neighbour discovery has its reasons to send from `::`, or from what
+// we take for our own.
+bool source6_is_valid(const Ipv6Address& source, bool is_tcp, const ParseContext& context) {
+  if (source.is_multicast() || source.is_loopback() || source.is_v4_mapped()) return false;
+  return !is_tcp || (!source.is_unspecified() && !is_own6(context, source));
+}
+
+bool is_link_group(const Ipv6Address& address) {
+  return address.is_multicast() && (address.octets()[1] & 0x0f) == 2;
+}
+
+DropReason parse_tcp6(const Frame& frame, const ParseContext& context, std::span<std::byte> segment,
+                      ParsedFrame& out) {
+  constexpr std::size_t kBothAddresses = 32;
+  out.kind = FrameKind::kTcp6;
+  const auto pseudo_sum = [&] {
+    return checksum_pseudo_ipv6(
+        std::span<const std::byte, kBothAddresses>(out.ipv6 + 8, kBothAddresses), ip_protocol::kTcp,
+        static_cast<std::uint32_t>(segment.size()));
+  };
+  return parse_tcp(frame, context, pseudo_sum, segment, out.segment);
+}
+
+DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {
+  if (!extensions.is_problem) return extensions.drop;
+  out.kind = FrameKind::kProblem6;
+  out.problem = {.reason = extensions.drop,
+                 .code = extensions.problem_code,
+                 .to_multicast_too = extensions.to_multicast_too,
+                 .pointer = extensions.problem_pointer};
+  return DropReason::kNone;
+}
+
+[[gnu::noinline]] DropReason parse_ip6(const Frame& frame, const ParseContext& context,
+                                       std::span<std::byte> packet, bool for_us_alone,
+                                       ParsedFrame& out) {
+  if (packet.size() < kIpv6HeaderBytes) return DropReason::drop_truncated;
+  const Ipv6View view(packet.first<kIpv6HeaderBytes>());
+  if (view.version() != 6) return DropReason::drop_ip_header;
+  if (view.payload_bytes() > packet.size() - kIpv6HeaderBytes) return DropReason::drop_truncated;
+  out.ipv6 = packet.data();
+  const Ipv6Address destination = view.destination();
+  out.own6 = own6_index(context, destination);
+  const bool to_group = out.own6 == context.own6_count;
+  // A packet to us alone in a link multicast is no unicast.
+  if (to_group ? !is_link_group(destination) : !for_us_alone) return DropReason::drop_not_for_us;
+  const auto payload = packet.subspan(kIpv6HeaderBytes, view.payload_bytes());
+  const Ipv6Extensions extensions = walk_extensions(view.next_header(), payload);
+  const bool is_tcp = extensions.upper_layer == next_header::kTcp;
+  if (!source6_is_valid(view.source(), is_tcp, context)) return DropReason::drop_ip_source;
+  if (extensions.drop != DropReason::kNone) return report_problem(extensions, out);
+  const auto upper = payload.subspan(extensions.offset);
+  if (is_tcp)
+    return to_group ? DropReason::drop_not_for_us : parse_tcp6(frame, context, upper, out);
+  out.kind = FrameKind::kIcmp6;
+  out.payload = upper;
+  return DropReason::kNone;
+}
+
+// The MAC addresses of IPv6 groups (RFC 2464 7).
+bool is_group6_mac(const std::byte* mac) {
+  return mac[0] == std::byte{0x33} && mac[1] == std::byte{0x33};
 }
 
 DropReason parse_arp_bytes(std::span<std::byte> bytes, ParsedFrame& out) {
@@ -137,7 +222,9 @@ DropReason parse_link(const Frame& frame, const ParseContext& context, ParsedFra
   const bool for_us_alone =
       std::memcmp(bytes.data(), context.mac.octets.data(), context.mac.octets.size()) == 0;
   if (!for_us_alone && link.destination() != MacAddress::broadcast()) [[unlikely]] {
-    return DropReason::drop_not_for_us;
+    if (context.own6_count == 0 || link.ether_type() != ether_type::kIpv6 ||
+        !is_group6_mac(bytes.data()))
+      return DropReason::drop_not_for_us;
   }
   std::memcpy(out.source_mac.octets.data(), bytes.data() + 6, out.source_mac.octets.size());
   const std::span<std::byte> rest = bytes.subspan(kEthernetHeaderBytes);
@@ -148,6 +235,8 @@ DropReason parse_link(const Frame& frame, const ParseContext& context, ParsedFra
     return parse_ip(frame, context, rest, out);
   }
   if (link.ether_type() == ether_type::kArp) return parse_arp_bytes(rest, out);
+  if (link.ether_type() == ether_type::kIpv6 && context.own6_count > 0)
+    return parse_ip6(frame, context, rest, for_us_alone, out);
   return DropReason::drop_ethertype;
 }
 

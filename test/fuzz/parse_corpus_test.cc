@@ -49,6 +49,12 @@ std::string outcome_of(const ParsedFrame& frame) {
       return "arp4";
     case FrameKind::kIcmp4:
       return "icmp4";
+    case FrameKind::kTcp6:
+      return "tcp6";
+    case FrameKind::kIcmp6:
+      return "icmp6";
+    case FrameKind::kProblem6:
+      return "problem6";
     case FrameKind::kDrop:
       break;
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class Ipv4Address {
   constexpr bool is_multicast() const { return value_ >> 28 == 0xe; }
   constexpr bool is_broadcast() const { return value_ == 0xffffffff; }
   constexpr bool is_loopback() const { return value_ >> 24 == 127; }
+  /// 240.0.0.0/4, which is no host's (RFC 1112 4), the broadcast address included.
+  constexpr bool is_reserved() const { return value_ >> 28 == 0xf; }
   friend constexpr auto operator<=>(Ipv4Address, Ipv4Address) = default;
 
  private:
@@ -54,9 +57,22 @@ class Ipv6Address {
   constexpr const std::array<std::uint8_t, 16>& octets() const { return octets_; }
   constexpr bool is_unspecified() const { return octets_ == std::array<std::uint8_t, 16>{}; }
   constexpr bool is_multicast() const { return octets_[0] == 0xff; }
+  constexpr bool is_loopback() const { return starts_with_zeros(15) && octets_[15] == 1; }
+  /// fe80::/10: means something on its own link only (RFC 4291 2.5.6).
+  constexpr bool is_link_local() const { return octets_[0] == 0xfe && (octets_[1] & 0xc0) == 0x80; }
+  /// ::ffff:0:0/96: IPv4 in IPv6's clothes, never on the wire (RFC 4291 2.5.5.2).
+  constexpr bool is_v4_mapped() const {
+    return starts_with_zeros(10) && octets_[10] == 0xff && octets_[11] == 0xff;
+  }
   friend constexpr auto operator<=>(const Ipv6Address&, const Ipv6Address&) = default;
 
  private:
+  constexpr bool starts_with_zeros(std::size_t count) const {
+    for (std::size_t i = 0; i < count; ++i)
+      if (octets_[i] != 0) return false;
+    return true;
+  }
+
   std::array<std::uint8_t, 16> octets_{};
 };
 
@@ -109,6 +125,23 @@ struct Ipv4Prefix {
   /// The subnet's directed broadcast; a /31 or /32 has none (RFC 3021) and answers 255.255.255.255.
   constexpr Ipv4Address broadcast() const {
     return length >= 31 ? Ipv4Address(0xffffffff) : Ipv4Address(address.value() | ~mask());
+  }
+};
+
+/// The same for IPv6, e.g. fd00::2/64.
+struct Ipv6Prefix {
+  Ipv6Address address;
+  std::uint8_t length = 64;
+
+  /// "ADDRESS/N", 0 <= N <= 128; the length may not be left out.
+  static std::optional<Ipv6Prefix> parse(std::string_view text);
+
+  constexpr bool contains(const Ipv6Address& a) const {
+    for (std::size_t i = 0, bits = length; bits > 0; ++i, bits -= bits < 8 ? bits : 8) {
+      const auto mask = static_cast<std::uint8_t>(bits >= 8 ? 0xff : 0xff00 >> bits);
+      if (((a.octets()[i] ^ address.octets()[i]) & mask) != 0) return false;
+    }
+    return true;
   }
 };
 

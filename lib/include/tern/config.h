@@ -71,8 +71,14 @@ struct TcpConfig {
 
 /// A stack: one interface, one core. Everything it will ever allocate follows from this.
 struct StackConfig {
-  Ipv4Prefix address;                    ///< the interface's own address and on-link prefix
-  std::optional<Ipv4Address> gateway;    ///< must be on-link
+  Ipv4Prefix address;                  ///< the interface's own address and on-link prefix
+  std::optional<Ipv4Address> gateway;  ///< must be on-link
+  /// IPv6 too, by this address and on-link prefix beside a link-local address that follows from the
+  /// MAC address (RFC 4291 appendix A); without it, IPv6 packets are dropped.
+  std::optional<Ipv6Prefix> ip6;
+  std::optional<Ipv6Address>
+      gateway6;                 ///< on-link or link-local; else routers' advertisements count
+  unsigned dad_transmits6 = 1;  ///< probes before an IPv6 address is used (RFC 4862 5.1); 0 = none
   std::uint32_t max_connections = 4096;  ///< TCBs; connections in any state but TIME-WAIT
   std::uint32_t max_time_wait = 0;  ///< TIME-WAIT records; 0 = 4 x max_connections, at least 16,384
   std::uint32_t syn_cache_entries = 16384;  ///< SYN-RECEIVED connections of all listeners; <= 96 B

@@ -224,12 +224,12 @@ TEST(ParseFrameDrops, IpFragment) {
 
 TEST(ParseFrameDrops, IpSource) {
   for (const std::uint32_t source :
-       {0x00000000u, 0xe0000001u, 0xefffffffu, 0xffffffffu, 0x7f000001u, 0x7fffffffu, 0x0a0002ffu,
-        0x0a000202u /* our own: LAND */}) {
+       {0x00000000u, 0xe0000001u, 0xefffffffu, 0xf0000000u, 0xf0000007u, 0xffffffffu, 0x7f000001u,
+        0x7fffffffu, 0x0a0002ffu, 0x0a000202u /* our own: LAND */}) {
     EXPECT_EQ(drop_of(with_source(source)), drop_ip_source) << std::hex << source;
   }
   for (const std::uint32_t source :
-       {0x0a0003ffu, 0xdfffffffu, 0xf0000000u, 0x7effffffu, 0x80000000u, 0x0a000201u, 1u}) {
+       {0x0a0003ffu, 0xdfffffffu, 0x7effffffu, 0x80000000u, 0x0a000201u, 1u}) {
     EXPECT_EQ(drop_of(with_source(source)), kNone) << std::hex << source;
   }
 }

@@ -84,9 +84,8 @@ bool hits_source_route(std::span<const std::byte> options) {
 }
 
 bool bad_source(std::uint32_t source, const ParseContext& context) {
-  return source == 0 || (source >= 0xe0000000 && source <= 0xefffffff) || source == 0xffffffff ||
-         (source >= 0x7f000000 && source <= 0x7fffffff) || source == context.subnet_broadcast ||
-         source == context.address;
+  return source == 0 || source >= 0xe0000000 || (source >= 0x7f000000 && source <= 0x7fffffff) ||
+         source == context.subnet_broadcast || source == context.address;
 }
 
 bool insane(std::uint8_t flags) {
