@@ -140,6 +140,17 @@ int print_packets(const WatchTool& tool, const Options& options, int pipe) {
   return alive ? 0 : tool.fail("the process has ended");
 }
 
+// As tcpdump does at its end. A process that has ended tells no more.
+void tell_what_was_lost(TelemetryClient& process, const std::string& path) {
+  const auto captures = process.ask("/tern/captures");
+  if (!captures.ok()) return;
+  for (const auto& capture : *captures)
+    if (capture.value("target", "") == path)
+      fmt::print(stderr, "tern-dump: {} packets, {} lost\n",
+                 capture.value("frames_written", std::uint64_t{0}),
+                 capture.value("frames_lost", std::uint64_t{0}));
+}
+
 int dump_process(const WatchTool& tool, TelemetryClient& process, const Options& options) {
   const PrivatePipe pipe;
   if (!pipe.ok())
@@ -150,8 +161,10 @@ int dump_process(const WatchTool& tool, TelemetryClient& process, const Options&
     return tool.fail(answer->value("error", ""), answer->value("mistake", 0) != 0);
   fmt::print(stderr, "tern-dump: listening on {} of {} (pid {})\n", answer->value("interface", "?"),
              process.program(), process.pid());
-  return options.write_to.empty() ? print_packets(tool, options, pipe.descriptor())
-                                  : copy_to(tool, options.write_to, pipe.descriptor());
+  const int status = options.write_to.empty() ? print_packets(tool, options, pipe.descriptor())
+                                              : copy_to(tool, options.write_to, pipe.descriptor());
+  tell_what_was_lost(process, pipe.path());
+  return status;
 }
 
 }  // namespace

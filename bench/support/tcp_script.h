@@ -62,6 +62,7 @@ class TcpScript {
     write_template();
   }
 
+  Stack& stack() { return *stack_; }
   BenchPort& port() { return port_; }
   std::vector<Peer>& peers() { return peers_; }
   const Counters& counters() const { return stack_->counters(); }

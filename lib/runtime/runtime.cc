@@ -8,9 +8,11 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,7 @@
 #include "runtime/memory_plan.h"
 #include "runtime/stop_requests.h"
 #include "runtime/telemetry.h"
+#include "runtime/watchman.h"
 #include "runtime/worker.h"
 #include "stack/config_check.h"
 #include "steering/exchange.h"
@@ -109,6 +112,12 @@ struct Station {
   Port& below_watch() { return steering ? static_cast<Port&>(*steering) : *dpdk_port; }
 };
 
+std::vector<Worker*> workers_of(const std::vector<std::unique_ptr<Station>>& stations) {
+  std::vector<Worker*> workers;
+  for (const auto& station : stations) workers.push_back(station->worker.get());
+  return workers;
+}
+
 int run_station(void* argument) {
   Station& station = *static_cast<Station*>(argument);
   station.result = station.worker->run(*station.shared);
@@ -159,7 +168,10 @@ class Runtime::Impl {
   absl::Status make_worker(Station& station);
   DrainResult run_workers();
   absl::Status finish_captures();
-  void log_flood(const SynFlood& flood) const;
+  void log_flood(const SynFlood& flood);
+  runtime::EventLog event_log() const;
+  void log_drain(std::uint32_t connections);
+  void log_drained(const DrainResult& result) const;
   void log(LogLevel level, const std::string& line) const {
     if (config_.log) config_.log(level, line);
   }
@@ -173,6 +185,8 @@ class Runtime::Impl {
   std::unique_ptr<Exchange> exchange_;  // of several workers
   std::vector<std::unique_ptr<Station>> stations_;
   std::uint64_t start_cycles_ = 0;
+  std::atomic<unsigned> workers_flooded_{0};
+  std::atomic<bool> drain_told_{false};
   std::unique_ptr<runtime::Captures> captures_;
   std::unique_ptr<runtime::Telemetry> telemetry_;
 };
@@ -261,15 +275,13 @@ absl::Status Runtime::Impl::make_stations() {
 }
 
 absl::Status Runtime::Impl::make_telemetry() {
-  std::vector<Worker*> workers;
-  for (const auto& station : stations_) workers.push_back(station->worker.get());
   telemetry_ =
       std::make_unique<runtime::Telemetry>(runtime::TelemetryFacts{.program = config_.program,
                                                                    .device = device_->name(),
                                                                    .driver = device_->driver(),
                                                                    .mac = device_->info().mac,
                                                                    .mtu = config_.mtu},
-                                           std::move(workers), *captures_);
+                                           workers_of(stations_), *captures_);
   return absl::OkStatus();
 }
 
@@ -282,15 +294,17 @@ absl::Status Runtime::Impl::make_captures() {
   return captures_->open_file(config_.capture_path, config_.capture_filter);
 }
 
-// One line when a SYN flood begins, one when it is over.
-void Runtime::Impl::log_flood(const SynFlood& flood) const {
+// One line when a SYN flood begins, one when it is over, however many workers it comes to.
+void Runtime::Impl::log_flood(const SynFlood& flood) {
   if (flood.active) {
+    if (workers_flooded_.fetch_add(1) > 0) return;
     const bool cookies = config_.stack.tcp.syn_cookies != SynCookieMode::kOff;
     log(LogLevel::kWarning,
         absl::StrCat("SYN flood: ", flood.half_open, " half-open connections, no room for more; ",
                      cookies ? "answering with SYN cookies" : "dropping SYNs"));
     return;
   }
+  if (workers_flooded_.fetch_sub(1) > 1) return;
   log(LogLevel::kInfo, absl::StrCat("SYN flood over: ", flood.cookies_sent, " SYN cookies sent, ",
                                     flood.cookies_accepted, " came back so far"));
 }
@@ -304,6 +318,7 @@ absl::Status Runtime::Impl::make_worker(Station& station) {
                                .may_nap = may_nap(config_.idle, *device_),
                                .longest_nap = longest_nap(config_, exchange_.get()),
                                .linger = config_.linger,
+                               .on_drain = [this](std::uint32_t n) { log_drain(n); },
                                .between_polls = config_.between_polls};
   if (worker.may_nap) worker.interrupt.emplace(device_->port_id(), station.dpdk_port->queue());
   station.worker = std::make_unique<Worker>(*std::move(stack), std::move(clock), std::move(worker));
@@ -326,6 +341,32 @@ Errc Runtime::Impl::listen(const ListenOptions& options, const HandlerFactory& f
   return Errc::kOk;
 }
 
+runtime::EventLog Runtime::Impl::event_log() const {
+  return {device_->name(), config_.stack, workers(),
+          [log = config_.log](LogLevel level, const std::string& line) { log(level, line); }};
+}
+
+// One line when there is something to wait for.
+void Runtime::Impl::log_drain(std::uint32_t connections) {
+  if (connections == 0 || drain_told_.exchange(true)) return;
+  log(LogLevel::kInfo,
+      absl::StrCat("draining: no new connections, up to ", runtime::in_seconds(config_.linger),
+                   " for those there are; a second signal ends at once"));
+}
+
+void Runtime::Impl::log_drained(const DrainResult& result) const {
+  const std::uint32_t in_time =
+      result.connections - std::min(result.connections, result.reset + result.abandoned);
+  if (result.connections > 0)
+    log(LogLevel::kInfo,
+        absl::StrCat("drained in ", runtime::in_seconds(result.took), ": ", in_time, " of ",
+                     result.connections, " connections ended in order"));
+  if (result.reset > 0)
+    log(LogLevel::kWarning, absl::StrCat(result.reset, " connections did not end in time: reset"));
+  if (result.abandoned > 0)
+    log(LogLevel::kWarning, absl::StrCat(result.abandoned, " connections left without a word"));
+}
+
 // The thread that has started EAL is its main core's, and so the first worker's.
 DrainResult Runtime::Impl::run_workers() {
   const std::vector<unsigned> cores = lcores();
@@ -335,18 +376,21 @@ DrainResult Runtime::Impl::run_workers() {
   DrainResult sum = stations_[0]->result;
   for (unsigned i = 1; i < workers(); ++i) {
     rte_eal_wait_lcore(cores[i]);
-    sum.reset += stations_[i]->result.reset;
-    sum.abandoned += stations_[i]->result.abandoned;
+    const DrainResult& more = stations_[i]->result;
+    sum.connections += more.connections;
+    sum.reset += more.reset;
+    sum.abandoned += more.abandoned;
+    sum.took = std::max(sum.took, more.took);
   }
   return sum;
 }
 
 absl::Status Runtime::Impl::run() {
+  std::optional<runtime::Watchman> watchman;
+  if (config_.log) watchman.emplace(*device_, workers_of(stations_), event_log());
   const DrainResult result = run_workers();
-  if (result.reset > 0)
-    log(LogLevel::kWarning, absl::StrCat(result.reset, " connections did not end in time: reset"));
-  if (result.abandoned > 0)
-    log(LogLevel::kWarning, absl::StrCat(result.abandoned, " connections left without a word"));
+  watchman.reset();
+  log_drained(result);
   return finish_captures();
 }
 

@@ -80,6 +80,8 @@ std::uint64_t cycles(Duration duration) {
 
 Telemetry::Telemetry(TelemetryFacts facts, std::vector<Worker*> workers, Captures& captures)
     : facts_(std::move(facts)), workers_(std::move(workers)), captures_(captures) {
+  for (Worker* worker : workers_)
+    pagers_.push_back(std::make_unique<SocketPager>(worker->mailbox(), worker->stack()));
   const std::lock_guard lock(serving);
   current = this;
   static std::once_flag registered;
@@ -224,10 +226,9 @@ int Telemetry::sockets(std::string_view parameters, rte_tel_data* out) {
   std::vector<ConnectionInfo> page;
   page.reserve(kBriefSockets);
   std::uint64_t position = *cursor & kPositionMask;
-  const auto take = [&](Worker& w) {
-    position = w.stack().list(position, full ? kFullSockets : kBriefSockets, page);
-  };
-  if (const int error = ask(worker, take)) return error;
+  if (pagers_[worker]->next(position, full ? kFullSockets : kBriefSockets, page, kPatience) !=
+      AskResult::kDone)
+    return -ETIMEDOUT;
   // Every worker listens at the same ports.
   if (worker > 0) std::erase_if(page, [](const auto& s) { return s.state == TcpState::kListen; });
   if (position == 0) ++worker;

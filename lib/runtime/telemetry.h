@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "runtime/captures.h"
+#include "runtime/socket_pager.h"
 #include "runtime/worker.h"
 #include "tern/runtime.h"
 
@@ -78,6 +80,7 @@ class Telemetry {
   const TelemetryFacts facts_;
   const std::vector<Worker*> workers_;
   Captures& captures_;
+  std::vector<std::unique_ptr<SocketPager>> pagers_;  // of each worker
 };
 
 }  // namespace tern::runtime

@@ -55,7 +55,9 @@ DrainResult Worker::run(SharedByWorkers& shared) {
 }
 
 DrainResult Worker::drain(SharedByWorkers& shared) {
-  DrainResult result;
+  DrainResult result{.connections = stack_->usage().connections};
+  const Instant began = clock_->now();
+  if (config_.on_drain) config_.on_drain(result.connections);
   stack_->drain();
   if (!turn_until(nobody_is_left, shared.without_connections, config_.linger, shared.stop) &&
       !shared.stop.at_once()) {
@@ -64,6 +66,7 @@ DrainResult Worker::drain(SharedByWorkers& shared) {
   }
   turn_until(nothing_waits, shared.without_frames, kFlushLimit, shared.stop);
   result.abandoned = stack_->usage().connections;
+  result.took = clock_->now() - began;
   result.reset -= result.abandoned < result.reset ? result.abandoned : result.reset;
   return result;
 }
@@ -95,6 +98,7 @@ void Worker::account(std::size_t work, Instant now) {
   turn_began_ = now;
   turn_was_busy_ = work > 0;
   ++usage_.polls;
+  turns_.store(usage_.polls, std::memory_order_relaxed);
   usage_.busy_polls += turn_was_busy_ ? 1 : 0;
 }
 

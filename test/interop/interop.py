@@ -84,6 +84,7 @@ class Rig:
         self.log = pathlib.Path(directory) / "server.log"
         self.process = None
         self.quiet = False
+        self.eal = []  # EAL arguments besides the device's and the cores'
         self.workers = 1  # stacks of the server, each on a core and a queue of its own
         self.notes = []  # what the report should mention: rates, counts
 
@@ -114,7 +115,7 @@ class Rig:
         return "listening at port" in self.output()
 
     def _eal_arguments(self):
-        cores = ["-l", f"0-{self.workers - 1}"] if self.workers > 1 else []
+        cores = [*self.eal, *(["-l", f"0-{self.workers - 1}"] if self.workers > 1 else [])]
         if self.device != "af_packet":
             return [*cores, "--"] if cores else []  # the server's own default: net_tap
         vdev = f"net_af_packet0,iface={SERVER_DEVICE},qpairs={self.workers},framecnt=4096,blocksz=65536,framesz=2048"

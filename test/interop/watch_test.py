@@ -34,6 +34,21 @@ class Watch:
         """tern-ss's lines, each as its columns."""
         return [line.split() for line in self.run("tern-ss", "-H", *arguments).splitlines()]
 
+    def ask(self, command):
+        """A raw answer of DPDK's telemetry socket."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(30)
+            client.connect(f"/var/run/dpdk/{self.prefix()}/dpdk_telemetry.v2")
+            client.recv(1 << 16)  # it speaks first
+            client.send(command.encode())
+            return json.loads(client.recv(1 << 16))[command]
+
+    def attempt(self, *command):
+        """What the program prints, or None: a worker that is busy beyond measure may not answer in time."""
+        result = subprocess.run([str(self.folder / command[0]), "--file-prefix", self.prefix(), *command[1:]],
+                                capture_output=True, text=True, timeout=30)
+        return result.stdout if result.returncode == 0 else None
+
     def wait_for(self, *arguments, count=1):
         """The lines once there are `count` of them."""
         rows = []

@@ -174,6 +174,11 @@ bool Device::link_up() const {
   return rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
+std::uint64_t Device::frames_missed() const {
+  rte_eth_stats stats{};
+  return rte_eth_stats_get(port_id_, &stats) == 0 ? stats.imissed + stats.rx_nombuf : 0;
+}
+
 std::uint64_t Device::trusted_rx_flags() const {
   constexpr std::uint64_t kVerdicts = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
   const std::uint64_t all = ~frame_flag::kHandedOver;

@@ -86,6 +86,9 @@ class Device {
   const PortInfo& info() const { return info_; }
   rte_mempool* pool(std::uint16_t queue) const { return pools_[queue]; }
   bool link_up() const;
+  /// Frames that it lost on their way in since it started: no buffer for them, or no room in its
+  /// ring. Any thread.
+  std::uint64_t frames_missed() const;
   /// How it spreads TCP over its queues; nothing if it has one, or does not say. After start().
   const std::optional<DeviceRss>& rss() const { return rss_; }
 

@@ -8,6 +8,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_pdump.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ bool has_any(const Arguments& arguments, std::initializer_list<std::string_view>
 
 void add_memory(const EalConfig& config, std::uint64_t hugepage_bytes, Arguments& line) {
   if (has_any(config.arguments, {"--no-huge", "--in-memory", "--huge-dir", "--huge-unlink",
-                                 "--legacy-mem", "--socket-mem"}))
+                                 "--legacy-mem", "--socket-mem", "--proc-type"}))
     return;
   const std::uint64_t need = config.memory_bytes + kEalOwnBytes;
   if (hugepage_bytes >= need) {
@@ -205,6 +206,20 @@ void remove_runtime_directory(const std::string& directory, bool is_own) {
     std::filesystem::remove(directory, ignored);  // if it is empty
 }
 
+// Hugepages with files keep these until somebody removes them, and the pages with them.
+void remove_hugepage_files(const Arguments& line, const std::string& prefix) {
+  Arguments directories{value_of(line, "--huge-dir")};
+  std::ifstream mounts("/proc/self/mounts");  // "SOURCE DIRECTORY TYPE ..."
+  std::string source, directory, type, rest;
+  while (mounts >> source >> directory >> type && std::getline(mounts, rest))
+    if (type == "hugetlbfs") directories.push_back(directory);
+  std::error_code ignored;
+  for (const std::string& in : directories)
+    for (const auto& entry : std::filesystem::directory_iterator(in, ignored))
+      if (entry.path().filename().string().starts_with(prefix + "map_"))
+        std::filesystem::remove(entry.path(), ignored);
+}
+
 std::uint64_t read_number(const std::filesystem::path& file) {
   std::uint64_t value = 0;
   std::ifstream(file) >> value;
@@ -268,17 +283,28 @@ absl::StatusOr<std::unique_ptr<Eal>> Eal::start(const EalConfig& config, LogSink
       used < 0 || output.find("vdev_probe(): failed to initialize") != std::string::npos;
   eal->log_->release(failed ? RTE_LOG_DEBUG : 0);
   if (failed) return explain_eal_failure(config, output, error);
+  eal->offer_pdump();
   return eal;
 }
 
 Eal::Eal(EalConfig config, std::vector<std::string> arguments, std::unique_ptr<LogStream> log)
     : config_(std::move(config)), arguments_(std::move(arguments)), log_(std::move(log)) {}
 
+// Where memory and configuration have files, other DPDK processes can attach: dpdk-dumpcap, which
+// wants to find a server for its requests. Elsewhere that would only cost its 4 MiB of counters.
+void Eal::offer_pdump() {
+  is_shared_ = !has_any(arguments_, {"--in-memory", "--no-huge", "--no-shconf"}) &&
+               rte_eal_process_type() == RTE_PROC_PRIMARY;
+  has_pdump_ = is_shared_ && rte_pdump_init() == 0;
+}
+
 Eal::~Eal() {
+  if (has_pdump_) rte_pdump_uninit();
   if (is_up_) rte_eal_cleanup();
   if (runtime_directory_.empty()) return;  // it was not even looked for
-  remove_runtime_directory(runtime_directory_,
-                           has_any(arguments_, {"--file-prefix=" + own_file_prefix()}));
+  const std::filesystem::path directory = runtime_directory_;
+  remove_runtime_directory(directory, has_any(arguments_, {"--file-prefix=" + own_file_prefix()}));
+  if (is_shared_) remove_hugepage_files(arguments_, directory.filename());
 }
 
 }  // namespace tern::io

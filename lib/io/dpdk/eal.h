@@ -34,7 +34,10 @@ std::uint64_t free_hugepage_bytes(const std::string& root = "/sys/kernel/mm/huge
 
 /// EAL's whole command line: the given arguments, preceded by what they leave open.
 ///  - memory: hugepages without files (--in-memory) if enough are free, else ordinary memory
-///    (--no-huge -m N --no-shconf), which leaves no files either;
+///    (--no-huge -m N --no-shconf), which leaves no files either; where the arguments say how
+///    memory is to be shared (--proc-type, --huge-dir and the like), DPDK's own default, hugepages
+///    with files, so that other DPDK processes can attach: dpdk-dumpcap is served then, and the
+///    files go with the Eal;
 ///  - devices: `vdev`, if the arguments name none (-a, -b, --vdev); the PCI bus is left alone
 ///  unless
 ///    -a or -b names something on it, since the machine's own NIC may be there;
@@ -65,6 +68,7 @@ class Eal {
   std::string recent_log() const { return log_->recent(); }
 
  private:
+  void offer_pdump();
   Eal(EalConfig config, std::vector<std::string> arguments, std::unique_ptr<LogStream> log);
 
   EalConfig config_;
@@ -72,6 +76,8 @@ class Eal {
   std::unique_ptr<LogStream> log_;
   std::string runtime_directory_;  // /var/run/dpdk/PREFIX
   bool is_up_ = false;
+  bool is_shared_ = false;  // other DPDK processes can attach
+  bool has_pdump_ = false;
 };
 
 }  // namespace tern::io

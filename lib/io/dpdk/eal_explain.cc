@@ -40,8 +40,9 @@ constexpr std::array kExplanations = {
         "another DPDK process uses this file prefix (%): stop it, or give another --file-prefix"},
     Explanation{
         "Cannot get hugepage information", absl::StatusCode::kFailedPrecondition,
-        "no hugepages are free: reserve some ('echo 512 > /proc/sys/vm/nr_hugepages'), or use "
-        "ordinary memory with '--no-huge -m 256'"},
+        "no hugepages are free, or none are mounted: reserve some ('echo 512 > "
+        "/proc/sys/vm/nr_hugepages'), mount them ('mount -t hugetlbfs none /dev/hugepages'), or "
+        "use ordinary memory with '--no-huge -m 256'"},
     Explanation{"Unable to open /dev/net/tun", absl::StatusCode::kPermissionDenied,
                 "cannot open /dev/net/tun: run as root, and 'modprobe tun' if it does not exist"},
     Explanation{"Operation not permitted", absl::StatusCode::kPermissionDenied,
