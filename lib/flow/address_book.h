@@ -46,6 +46,9 @@ class AddressBook {
   /// Whether an address is a handle.
   static constexpr bool is_v6(std::uint32_t address) { return address - kFirst < kHandles; }
 
+  /// Whether a handle is one of the interface's addresses.
+  static constexpr bool is_own(std::uint32_t handle) { return handle - kFirstOwn < kMaxOwn; }
+
   /// The handle of an address that is in the book, or kNone.
   std::uint32_t find(const Ipv6Address& address) const;
 

@@ -34,11 +34,10 @@ SourcePorts::SourcePorts(const SipKey& key, std::uint16_t first, std::uint16_t l
 
 // F and G are the two halves of one keyed hash: SipHash's 64 bits are a pseudo-random function's,
 // so neither half tells of the other.
-SourcePorts::Place SourcePorts::place_of(std::uint32_t local_address, std::uint32_t remote_address,
-                                         std::uint16_t remote_port) const {
+SourcePorts::Place SourcePorts::place_of(const FlowName& destination) const {
   SipHasher<2, 4> hasher(key_);
-  hasher.add(std::uint64_t{local_address} << 32 | remote_address);
-  hasher.add(remote_port);
+  hasher.add(destination.addresses);
+  hasher.add(destination.remote_port);
   const std::uint64_t hash = hasher.finish();
   return {scale(static_cast<std::uint32_t>(hash), port_count_), (hash >> 32) % kCounters};
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/siphash.h"
+#include "flow/four_tuple.h"
 
 namespace tern::flow {
 
@@ -26,12 +27,11 @@ class SourcePorts {
                        std::uint16_t last = kDefaultLast);
 
   /// The next port towards this destination for which `is_free(port)` holds; nullopt when it holds
-  /// for none, which takes one call of is_free for each port of the range to find out. Addresses in
-  /// host byte order.
+  /// for none, which takes one call of is_free for each port of the range to find out. Of
+  /// `destination` the local port does not count.
   template <class IsFree>
-  std::optional<std::uint16_t> draw(std::uint32_t local_address, std::uint32_t remote_address,
-                                    std::uint16_t remote_port, IsFree&& is_free) {
-    const Place place = place_of(local_address, remote_address, remote_port);
+  std::optional<std::uint16_t> draw(const FlowName& destination, IsFree&& is_free) {
+    const Place place = place_of(destination);
     std::uint16_t& counter = counters_[place.counter];
     for (std::uint32_t tries = 0; tries < port_count_; ++tries) {
       const std::uint32_t sum = place.offset + counter;
@@ -52,8 +52,7 @@ class SourcePorts {
     std::uint32_t offset;  // RFC 6056's F(), in [0, port_count_)
     std::size_t counter;   // RFC 6056's G(), in [0, kCounters)
   };
-  Place place_of(std::uint32_t local_address, std::uint32_t remote_address,
-                 std::uint16_t remote_port) const;
+  Place place_of(const FlowName& destination) const;
 
   SipKey key_;
   std::uint16_t first_;

@@ -10,7 +10,8 @@ namespace tern::net {
 
 /// The MTU of the paths on which less than the interface's was found (RFC 1191): a cache, so that a
 /// new connection does not have to learn it again. Fixed size; a destination that falls into the
-/// place of another one replaces it. Addresses in host byte order. Thread: the stack's.
+/// place of another one replaces it. Addresses in host byte order,
+/// or handles of the AddressBook. Thread: the stack's.
 class PathMtuCache {
  public:
   /// RFC 1191 says 68; a host that is told so by a forged message would drown in headers (RFC 5927
@@ -29,12 +30,18 @@ class PathMtuCache {
     return known && entry.mtu < interface_mtu ? entry.mtu : interface_mtu;
   }
 
-  /// Remembers a smaller MTU; never a larger one than is known.
-  void learn(std::uint32_t destination, std::uint16_t mtu, Instant now) {
+  /// Remembers a smaller MTU; never a larger one than is known. Returns the destination of which
+  /// there is one entry less than if a new one had been made: `destination` itself if it had one,
+  /// or the one that was displaced; 0 = none. Who counts references gives that one up.
+  std::uint32_t learn(std::uint32_t destination, std::uint16_t mtu, Instant now) {
     Entry& entry = entries_[slot(destination)];
-    if (entry.destination == destination && now < entry.expires && entry.mtu <= mtu) return;
+    const std::uint32_t former = entry.destination;
+    if (former == destination && now < entry.expires && entry.mtu <= mtu) return former;
     entry = {destination, mtu, now + kLifetime};
+    return former;
   }
+
+  static constexpr std::size_t kEntries = 256;
 
  private:
   struct Entry {
@@ -45,7 +52,7 @@ class PathMtuCache {
   std::size_t slot(std::uint32_t destination) const { return destination * multiplier_ >> 56; }
 
   std::uint64_t multiplier_;
-  std::array<Entry, 256> entries_{};
+  std::array<Entry, kEntries> entries_{};
 };
 
 }  // namespace tern::net

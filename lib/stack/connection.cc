@@ -229,11 +229,11 @@ void Connection::set_user_timeout(Duration timeout) {
 }
 
 void Connection::set_ttl(std::uint8_t ttl) {
-  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_ttl(*c, ttl);
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_ttl(stack_->engine(), *c, ttl);
 }
 
 void Connection::set_dscp(std::uint8_t dscp) {
-  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_dscp(*c, dscp);
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_dscp(stack_->engine(), *c, dscp);
 }
 
 void Connection::set_handler(ConnectionHandler& handler) {
@@ -258,14 +258,13 @@ TcpState Connection::state() const {
 
 Endpoint Connection::local() const {
   const Tcb* c = tcb_of(stack_, *this);
-  return c == nullptr ? Endpoint{}
-                      : Endpoint{Ipv4Address(c->tuple.local_address), c->tuple.local_port};
+  return c == nullptr ? Endpoint{} : stack_->endpoint(c->tuple.local_address, c->tuple.local_port);
 }
 
 Endpoint Connection::remote() const {
   const Tcb* c = tcb_of(stack_, *this);
   return c == nullptr ? Endpoint{}
-                      : Endpoint{Ipv4Address(c->tuple.remote_address), c->tuple.remote_port};
+                      : stack_->endpoint(c->tuple.remote_address, c->tuple.remote_port);
 }
 
 ConnectionInfo Connection::info() const {

@@ -5,19 +5,21 @@
 #include "tcp/icmp_error.h"
 #include "tcp/listen.h"
 #include "tcp/receive.h"
+#include "wire/ipv6.h"
 
 namespace tern {
 namespace {
 
-bool is_tcp(const wire::ParsedFrame& parsed) { return parsed.kind == wire::FrameKind::kTcp4; }
+bool is_tcp(const wire::ParsedFrame& parsed) { return wire::is_tcp(parsed.kind); }
 
 flow::FourTuple4 tuple_of(const wire::TcpSegment& s) {
   return {s.destination_address, s.source_address, s.destination_port, s.source_port};
 }
 
-Flow flow_of(const flow::FourTuple4& t) {
-  return {{Ipv4Address(t.local_address), t.local_port},
-          {Ipv4Address(t.remote_address), t.remote_port}};
+// The IPv6 source of the frame.
+Ipv6Address source6_of(const wire::ParsedFrame& parsed) {
+  constexpr std::size_t kSourceOffset = 8;
+  return wire::load_ipv6(parsed.ipv6 + kSourceOffset);
 }
 
 void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_counter(reason)); }
@@ -32,6 +34,7 @@ std::size_t StackImpl::receive_burst(Instant now) {
   if (count == 0) return 0;
   ++counters_.rx_bursts;
   counters_.rx_frames += count;
+  book_.collect();
   parse_burst(count);
   look_up_burst(count);
   process_burst(count, now);
@@ -45,10 +48,19 @@ std::size_t StackImpl::receive_burst(Instant now) {
     counters_.rx_bytes += frames_[i].length;
     wire::parse_frame(frames_[i], parse_context_, slot.parsed);
     if (!is_tcp(slot.parsed)) continue;
+    if (slot.parsed.kind == wire::FrameKind::kTcp6) [[unlikely]]
+      name_addresses(slot);
     slot.tuple = tuple_of(slot.parsed.segment);
     slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
     engine_.table.prefetch(slot.hash);
   }
+}
+
+void StackImpl::name_addresses(Slot& slot) const {
+  wire::TcpSegment& s = slot.parsed.segment;
+  const std::uint32_t source = book_.find(source6_of(slot.parsed));
+  s.source_address = source == flow::AddressBook::kNone ? flow::AddressBook::kStranger : source;
+  s.destination_address = flow::AddressBook::kFirstOwn + slot.parsed.own6;
 }
 
 // Pass 2: probe, prefetch the TCB, all of it: an echo touches every line.
@@ -101,6 +113,7 @@ void StackImpl::tell_of_drop(std::size_t index, Counters& before) {
 void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
   switch (slot.parsed.kind) {
     case wire::FrameKind::kTcp4:
+    case wire::FrameKind::kTcp6:
       return process_segment(slot, frame);
     case wire::FrameKind::kArp:
       receive_arp(slot.parsed, now);
@@ -108,7 +121,6 @@ void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
     case wire::FrameKind::kIcmp4:
       if (!receive_icmp(slot.parsed, frame, now)) return;
       break;
-    case wire::FrameKind::kTcp6:
     case wire::FrameKind::kIcmp6:
     case wire::FrameKind::kProblem6:
       count_drop(counters_, DropReason::drop_ip_protocol);
@@ -136,13 +148,26 @@ bool StackImpl::candidate_holds(const Slot& slot) const {
   return c.has(tcp::flag::kInTable) && c.tuple == slot.tuple;
 }
 
+std::uint32_t StackImpl::find_entry(Slot& slot) {
+  if (slot.tuple.remote_address == flow::AddressBook::kStranger) recognise_stranger(slot);
+  return tcp::find(engine_, slot.hash, slot.tuple);
+}
+
+// An earlier frame of the burst may have made its sender known. Else this is who kStranger is.
+void StackImpl::recognise_stranger(Slot& slot) {
+  const Ipv6Address source = source6_of(slot.parsed);
+  const std::uint32_t known = book_.find(source);
+  if (known == flow::AddressBook::kNone) return book_.set_stranger(source);
+  slot.tuple.remote_address = slot.parsed.segment.source_address = known;
+  slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+}
+
 // One function with all that a predicted segment needs; what is rare stays out of line. Hot, since
 // by the compiler's odds so many ifs lead to nowhere: it would save bytes there, with a division.
 [[gnu::flatten, gnu::hot]] void StackImpl::process_segment(Slot& slot, Frame& frame) {
   ++counters_.segs_in;
   tcp::Arrival arrival{slot.parsed.segment, frame};
-  const std::uint32_t index =
-      candidate_holds(slot) ? slot.candidate : tcp::find(engine_, slot.hash, slot.tuple);
+  const std::uint32_t index = candidate_holds(slot) ? slot.candidate : find_entry(slot);
   if (index != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) [[unlikely]]
     claim(slot.tuple);
   if (index == kNoIndex) {
@@ -157,6 +182,10 @@ bool StackImpl::candidate_holds(const Slot& slot) const {
       tcp::receive_segment(engine_, c, arrival);
   }
   if (!arrival.frame_kept) bin_.add(frame);
+}
+
+Flow StackImpl::flow_of(const flow::FourTuple4& t) const {
+  return {endpoint(t.local_address, t.local_port), endpoint(t.remote_address, t.remote_port)};
 }
 
 // A connection is made where its SYN arrives. Everything else may belong to another core's stack,
@@ -195,7 +224,7 @@ bool StackImpl::receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer
                                error->destination_port};
   const std::uint32_t index =
       tcp::find(engine_, flow::table_hash(engine_.keys.table, tuple), tuple);
-  if (index != kNoIndex && (index & tcp::kTimeWaitBit) == 0) {
+  if (tcp::names_tcb(index)) {  // nor does kNoIndex
     tcp::receive_icmp_error(engine_, engine_.tcbs[index], *error);
     return true;
   }

@@ -20,30 +20,34 @@ std::uint32_t microseconds(Duration d) {
       std::chrono::duration_cast<std::chrono::microseconds>(d).count());
 }
 
-ConnectionInfo listener_info(const tcp::Listener& l) {
+void set_ends(const flow::AddressBook& book, const flow::FourTuple4& tuple, ConnectionInfo& info) {
+  info.local = book.endpoint(tuple.local_address, tuple.local_port);
+  info.remote = book.endpoint(tuple.remote_address, tuple.remote_port);
+}
+
+ConnectionInfo listener_info(const flow::AddressBook& book, const tcp::Listener& l) {
   ConnectionInfo info;
   info.state = TcpState::kListen;
-  info.local = {Ipv4Address(l.address), l.port};
+  info.local = book.endpoint(l.address, l.port);
   info.receive_queue_bytes = l.half_open;  // as ss does: Recv-Q and Send-Q of a listener are
   info.send_queue_bytes = l.backlog;       // its backlog, used and possible
   return info;
 }
 
-ConnectionInfo time_wait_info(const tcp::TimeWaitRecord& r, Instant now) {
+ConnectionInfo time_wait_info(const flow::AddressBook& book, const tcp::TimeWaitRecord& r,
+                              Instant now) {
   ConnectionInfo info;
   info.state = TcpState::kTimeWait;
-  info.local = {Ipv4Address(r.tuple.local_address), r.tuple.local_port};
-  info.remote = {Ipv4Address(r.tuple.remote_address), r.tuple.remote_port};
+  set_ends(book, r.tuple, info);
   info.timer = ConnectionTimer::kTimeWait;
   info.timer_us = microseconds(std::max(r.deadline - now, Duration::zero()));
   return info;
 }
 
-ConnectionInfo half_open_info(const tcp::HalfOpen& h, Instant now) {
+ConnectionInfo half_open_info(const flow::AddressBook& book, const tcp::HalfOpen& h, Instant now) {
   ConnectionInfo info;
   info.state = TcpState::kSynReceived;
-  info.local = {Ipv4Address(h.tuple.local_address), h.tuple.local_port};
-  info.remote = {Ipv4Address(h.tuple.remote_address), h.tuple.remote_port};
+  set_ends(book, h.tuple, info);
   info.segments_retransmitted = h.retransmits;
   info.timer = ConnectionTimer::kRetransmit;
   info.timer_us = microseconds(std::max(h.deadline - now, Duration::zero()));
@@ -82,8 +86,7 @@ SendLimit send_limit(const Tcb& c) {
 ConnectionInfo StackImpl::info(const Tcb& c) const {
   ConnectionInfo info;
   info.state = c.state;
-  info.local = {Ipv4Address(c.tuple.local_address), c.tuple.local_port};
-  info.remote = {Ipv4Address(c.tuple.remote_address), c.tuple.remote_port};
+  set_ends(book_, c.tuple, info);
   info.receive_queue_bytes = c.receive_queue.bytes();
   info.send_queue_bytes = c.send_queue.size();
   info.cwnd_bytes = c.congestion.cwnd();
@@ -126,18 +129,18 @@ std::uint64_t StackImpl::list(std::uint64_t cursor, std::size_t limit,
     const std::size_t before = out.size();
     if (cursor < listeners) {
       const tcp::Listener& l = engine_.listeners[static_cast<std::uint32_t>(cursor)];
-      if (l.open) out.push_back(listener_info(l));
+      if (l.open) out.push_back(listener_info(book_, l));
     } else if (cursor < connections) {
       const Tcb& c = engine_.tcbs[static_cast<std::uint32_t>(cursor - listeners)];
       if (c.handler != nullptr && !c.has(flag::kClosePending)) out.push_back(info(c));
     } else if (cursor < timed) {
       const auto record = static_cast<std::uint32_t>(cursor - connections);
       if (engine_.time_wait.is_in_use(record))
-        out.push_back(time_wait_info(engine_.time_wait[record], engine_.now));
+        out.push_back(time_wait_info(book_, engine_.time_wait[record], engine_.now));
     } else {
       const auto record = static_cast<std::uint32_t>(cursor - timed);
       if (engine_.syn_cache.is_in_use(record))
-        out.push_back(half_open_info(engine_.syn_cache[record], engine_.now));
+        out.push_back(half_open_info(book_, engine_.syn_cache[record], engine_.now));
     }
     listed += out.size() - before;
   }

@@ -10,10 +10,25 @@
 #include "tcp/half_open.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
+#include "wire/ipv6_scope.h"
 
 namespace tern {
 
+using flow::AddressBook;
 using tcp::Tcb;
+
+namespace {
+
+constexpr std::uint32_t kNotOwn = 0xffffffff;  // 255.255.255.255 is nobody's
+
+// What all state together can remember of IPv6 addresses.
+std::uint32_t book_capacity(const StackConfig& c) {
+  if (!c.ip6) return 0;
+  return c.max_connections + c.max_time_wait + c.syn_cache_entries + 2 * c.max_neighbours +
+         static_cast<std::uint32_t>(net::PathMtuCache::kEntries) + AddressBook::kSpare;
+}
+
+}  // namespace
 
 StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steering* steering)
     : config_(config),
@@ -22,12 +37,19 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       keys_(config.secret),
       bin_(port),
       egress_(port, counters_),
+      book_(book_capacity(config_), keys_.addresses),
       interface_(config_, egress_, counters_, keys_.neighbours),
-      engine_(config_, port.info(), keys_, interface_, egress_, bin_, counters_, now, steering),
+      engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
+              steering),
       parse_context_{.mac = port.info().mac,
                      .address = config.address.address.value(),
                      .subnet_broadcast = config.address.broadcast().value(),
-                     .trust_missing_checksum = port.info().trust_missing_checksum} {}
+                     .trust_missing_checksum = port.info().trust_missing_checksum} {
+  if (!config_.ip6) return;
+  parse_context_.own6 = {config_.ip6->address, wire::link_local_of(port.info().mac)};
+  for (const Ipv6Address& own : parse_context_.own6) book_.add_own(own);
+  parse_context_.own6_count = wire::ParseContext::kMaxOwn6;
+}
 
 StackImpl::~StackImpl() {
   for (std::uint32_t i = 0; i < engine_.tcbs.touched(); ++i) {
@@ -63,9 +85,8 @@ std::size_t StackImpl::expire_timers(Instant now) {
       engine_.wheel.advance(static_cast<timer::Tick>(engine_.tick), kTimersPerPoll,
                             [this](std::uint32_t index) { tcp::on_timer_node(engine_, index); });
   if (engine_.wheel.has_backlog()) ++counters_.timers_carried_over;
-  work += engine_.time_wait.expire(now, kTimersPerPoll, [this](std::uint32_t record) {
-    engine_.table.erase(engine_.time_wait[record].hash, record | tcp::kTimeWaitBit);
-  });
+  work += engine_.time_wait.expire(
+      now, kTimersPerPoll, [this](std::uint32_t record) { tcp::leave_time_wait(engine_, record); });
   work += tcp::expire_half_open(engine_, kTimersPerPoll);
   engine_.flood_watch.expire(now);
   return work + interface_.expire(now);
@@ -94,11 +115,27 @@ Instant StackImpl::next_deadline() const {
   return next;
 }
 
+// What a listener's address is here: a wildcard, or one of the interface's own; else kNotOwn.
+std::uint32_t StackImpl::own_address(const IpAddress& address) const {
+  if (address.is_v4()) {
+    const std::uint32_t v4 = address.v4().value();
+    return v4 == 0 || v4 == engine_.address ? v4 : kNotOwn;
+  }
+  if (!config_.ip6) return kNotOwn;
+  if (address.is_unspecified()) return AddressBook::kAny;
+  const std::uint32_t handle = book_.find(address.v6());
+  return AddressBook::is_own(handle) ? handle : kNotOwn;
+}
+
+// kNone for an IPv6 address that no state is kept of, and where IPv4 has none: no tuple has it.
+std::uint32_t StackImpl::find_address(const IpAddress& address) const {
+  if (!address.is_v4()) return book_.find(address.v6());
+  return AddressBook::is_v6(address.v4().value()) ? AddressBook::kNone : address.v4().value();
+}
+
 Result<ListenerId> StackImpl::listen(const ListenOptions& options, ConnectionHandler& handler) {
-  if (options.port == 0 || !options.address.is_v4()) return Errc::kInvalidArgument;
-  const Ipv4Address address = options.address.v4();
-  if (!address.is_unspecified() && address.value() != engine_.address)
-    return Errc::kInvalidArgument;
+  const std::uint32_t address = own_address(options.address);
+  if (options.port == 0 || address == kNotOwn) return Errc::kInvalidArgument;
   const std::uint32_t index = engine_.listeners.acquire();
   if (index == kNoIndex) return Errc::kNoBuffers;
   if (!engine_.listener_table.insert(address, options.port, index)) {
@@ -107,7 +144,7 @@ Result<ListenerId> StackImpl::listen(const ListenOptions& options, ConnectionHan
   }
   tcp::Listener& l = engine_.listeners[index];
   l = {.handler = &handler,
-       .address = address.value(),
+       .address = address,
        .port = options.port,
        .open = true,
        .backlog = options.backlog != 0 ? options.backlog : config_.max_half_open,
@@ -122,7 +159,7 @@ void StackImpl::stop_listening(ListenerId id) {
   for_each_half_open([&](std::uint32_t index) {
     if (engine_.syn_cache[index].listener == id.index) tcp::abort_half_open(engine_, index);
   });
-  engine_.listener_table.erase(Ipv4Address(l.address), l.port);
+  engine_.listener_table.erase(l.address, l.port);
   l.open = false;
   engine_.listeners.release(id.index);
 }
@@ -148,9 +185,15 @@ SynFlood StackImpl::syn_flood() const {
 }
 
 Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionHandler& handler) {
-  if (!options.remote.address.is_v4()) return Errc::kInvalidArgument;
-  const auto index = tcp::connect(engine_, options.remote.address.v4().value(), options.remote.port,
-                                  options.local_port, handler);
+  const IpAddress& remote = options.remote.address;
+  if (remote.is_v4() && remote.v4().is_reserved()) return Errc::kInvalidArgument;
+  if (!remote.is_v4() && !config_.ip6) return Errc::kUnreachable;
+  book_.collect();
+  const std::uint32_t address = remote.is_v4() ? remote.v4().value() : book_.acquire(remote.v6());
+  if (!remote.is_v4() && address == AddressBook::kNone) return Errc::kNoConnections;
+  const auto index =
+      tcp::connect(engine_, address, options.remote.port, options.local_port, handler);
+  book_.release(address);  // the connection has its own reference
   if (!index) return index.error();
   return handle_of(*index);
 }
@@ -175,9 +218,8 @@ StackUsage StackImpl::usage() const {
 }
 
 std::optional<Connection> StackImpl::find(const Endpoint& local, const Endpoint& remote) {
-  if (!local.address.is_v4() || !remote.address.is_v4()) return std::nullopt;
-  const flow::FourTuple4 tuple{local.address.v4().value(), remote.address.v4().value(), local.port,
-                               remote.port};
+  const flow::FourTuple4 tuple{find_address(local.address), find_address(remote.address),
+                               local.port, remote.port};
   const std::uint32_t index =
       tcp::find(engine_, flow::table_hash(engine_.keys.table, tuple), tuple);
   if (index == kNoIndex || !tcp::names_tcb(index)) return std::nullopt;
@@ -185,9 +227,8 @@ std::optional<Connection> StackImpl::find(const Endpoint& local, const Endpoint&
 }
 
 bool StackImpl::abort(const Endpoint& local, const Endpoint& remote) {
-  if (!local.address.is_v4() || !remote.address.is_v4()) return false;
-  const flow::FourTuple4 tuple{local.address.v4().value(), remote.address.v4().value(), local.port,
-                               remote.port};
+  const flow::FourTuple4 tuple{find_address(local.address), find_address(remote.address),
+                               local.port, remote.port};
   const std::uint32_t hash = flow::table_hash(engine_.keys.table, tuple);
   const std::uint32_t entry = tcp::find(engine_, hash, tuple);
   if (entry == kNoIndex) return false;
@@ -196,7 +237,7 @@ bool StackImpl::abort(const Endpoint& local, const Endpoint& remote) {
   } else if ((entry & tcp::kHalfOpenBit) != 0) {
     tcp::abort_half_open(engine_, entry & ~tcp::kHalfOpenBit);
   } else {
-    engine_.table.erase(hash, entry);
+    tcp::leave_time_wait(engine_, entry & ~tcp::kTimeWaitBit);
     engine_.time_wait.remove(entry & ~tcp::kTimeWaitBit);
   }
   return true;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/frame_bin.h"
+#include "flow/address_book.h"
 #include "net/egress.h"
 #include "net/interface.h"
 #include "tcp/engine.h"
@@ -57,6 +58,10 @@ class StackImpl {
   ConnectionInfo info(const tcp::Tcb& c) const;  // socket_list.cc
   void return_chunk(RxChunk& chunk);
 
+  Endpoint endpoint(std::uint32_t address, std::uint16_t port) const {
+    return book_.endpoint(address, port);
+  }
+
   tcp::Engine& engine() { return engine_; }
   const StackConfig& config() const { return config_; }
   const Counters& counters() const { return counters_; }
@@ -83,6 +88,10 @@ class StackImpl {
   void process_burst(std::size_t count, Instant now);
   [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
   bool candidate_holds(const Slot& slot) const;
+  void name_addresses(Slot& slot) const;
+  [[gnu::noinline]] std::uint32_t find_entry(Slot& slot);
+  void recognise_stranger(Slot& slot);
+  Flow flow_of(const flow::FourTuple4& tuple) const;
   void process_segment(Slot& slot, Frame& frame);
   [[gnu::noinline]] void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
   [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);
@@ -94,6 +103,8 @@ class StackImpl {
   void tell_of_drop(std::size_t index, Counters& before);
 
   // stack.cc
+  std::uint32_t own_address(const IpAddress& address) const;
+  std::uint32_t find_address(const IpAddress& address) const;
   std::size_t expire_timers(Instant now);
   std::size_t transmit(bool link_up);
   void watch_floods();
@@ -132,6 +143,7 @@ class StackImpl {
   const tcp::Keys keys_;
   FrameBin bin_;
   net::Egress egress_;
+  flow::AddressBook book_;
   net::Interface interface_;
   tcp::Engine engine_;
   wire::ParseContext parse_context_;

@@ -38,7 +38,7 @@ void announce_end(Engine& e, Tcb& c, CloseReason reason) {
 // The oldest TIME-WAIT record gives way when there is no room.
 void on_time_wait_evicted(Engine& e, std::uint32_t record) {
   ++e.counters.time_wait_evicted;
-  e.table.erase(e.time_wait[record].hash, record | kTimeWaitBit);
+  leave_time_wait(e, record);
 }
 
 TimeWaitRecord make_record(const Tcb& c) {
@@ -133,6 +133,7 @@ void finish(Engine& e, Tcb& c, CloseReason reason) {
 
 void enter_time_wait(Engine& e, Tcb& c) {
   ++e.counters.time_wait_entered;
+  e.book.retain(c.tuple.remote_address);
   const std::uint32_t record = e.time_wait.add(
       make_record(c), e.now, [&](std::uint32_t evicted) { on_time_wait_evicted(e, evicted); });
   e.table.replace(c.hash, e.index_of(c), record | kTimeWaitBit);
@@ -140,6 +141,11 @@ void enter_time_wait(Engine& e, Tcb& c) {
   retire_sender(e, c);
   set_state(e, c, TcpState::kTimeWait);
   announce_end(e, c, CloseReason::kFinished);
+}
+
+void leave_time_wait(Engine& e, std::uint32_t record) {
+  e.table.erase(e.time_wait[record].hash, record | kTimeWaitBit);
+  e.book.release(e.time_wait[record].tuple.remote_address);
 }
 
 [[gnu::noinline]] void start_closing_timer(Engine& e, Tcb& c) {

@@ -25,6 +25,9 @@ void finish(Engine& e, Tcb& c, CloseReason reason);
 /// the table, and the TCB goes as in finish(kFinished).
 void enter_time_wait(Engine& e, Tcb& c);
 
+/// A TIME-WAIT record is about to go: it leaves the table and gives up its address.
+void leave_time_wait(Engine& e, std::uint32_t record);
+
 /// (Re)starts the limit on how long the peer may keep a closing connection without progress. In
 /// FIN-WAIT-2 that is its silence: a short time if the application is done with the connection, a
 /// long one if it still reads (half close). A connection that waits for nothing but its own FIN to

@@ -25,18 +25,17 @@ bool is_free(const Engine& e, const flow::FourTuple4& tuple) {
 // What answers to this port's SYN arrives here, not at another core's stack.
 bool is_home(const Engine& e, const flow::FourTuple4& t) {
   return e.steering == nullptr ||
-         e.steering->is_home({{Ipv4Address(t.local_address), t.local_port},
-                              {Ipv4Address(t.remote_address), t.remote_port}});
+         e.steering->is_home({e.book.endpoint(t.local_address, t.local_port),
+                              e.book.endpoint(t.remote_address, t.remote_port)});
 }
 
 Result<std::uint16_t> choose_port(Engine& e, flow::FourTuple4 tuple) {
   const auto free_at = [&](std::uint16_t port) {
     tuple.local_port = port;
     return is_home(e, tuple) && is_free(e, tuple) &&
-           e.listener_table.find(Ipv4Address(tuple.local_address), port) == kNoIndex;
+           e.listener_table.find(tuple.local_address, port) == kNoIndex;
   };
-  const auto drawn =
-      e.source_ports.draw(tuple.local_address, tuple.remote_address, tuple.remote_port, free_at);
+  const auto drawn = e.source_ports.draw(e.book.name(tuple), free_at);
   if (!drawn) return Errc::kNoPorts;
   return *drawn;
 }
@@ -64,17 +63,33 @@ void complete_active_open(Engine& e, Tcb& c, Arrival& a) {
   process_text_and_fin(e, c, a);
 }
 
+// Another host than this one.
+bool names_a_host(const Engine& e, std::uint32_t address) {
+  if (flow::AddressBook::is_v6(address)) {
+    const Ipv6Address& a = e.book.address(address);
+    return !a.is_unspecified() && !a.is_multicast() && !a.is_v4_mapped() && !a.is_loopback() &&
+           !flow::AddressBook::is_own(address);
+  }
+  const Ipv4Address a(address);
+  return !a.is_unspecified() && !a.is_multicast() && !a.is_reserved() && !a.is_loopback() &&
+         address != e.address;
+}
+
+// RFC 6724, rule 2: towards a link-local address from ours, else from the one that is configured.
+std::uint32_t source_for(const Engine& e, std::uint32_t remote) {
+  if (!flow::AddressBook::is_v6(remote)) return e.address;
+  return e.book.address(remote).is_link_local() ? flow::AddressBook::kFirstOwn + 1
+                                                : flow::AddressBook::kFirstOwn;
+}
+
 }  // namespace
 
 Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint16_t remote_port,
                               std::uint16_t local_port, ConnectionHandler& handler) {
-  const Ipv4Address remote(remote_address);
-  if (remote_port == 0 || remote.is_unspecified() || remote.is_multicast() ||
-      remote.is_reserved() || remote.is_loopback() || remote_address == e.address)
-    return Errc::kInvalidArgument;
+  if (remote_port == 0 || !names_a_host(e, remote_address)) return Errc::kInvalidArgument;
   if (!e.net.has_route(remote_address)) return Errc::kUnreachable;
   if (e.draining) return Errc::kNoConnections;
-  flow::FourTuple4 tuple{e.address, remote_address, local_port, remote_port};
+  flow::FourTuple4 tuple{source_for(e, remote_address), remote_address, local_port, remote_port};
   if (local_port == 0) {
     const Result<std::uint16_t> port = choose_port(e, tuple);
     if (!port) return port.error();

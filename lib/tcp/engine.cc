@@ -12,7 +12,7 @@
 namespace tern::tcp {
 namespace {
 
-constexpr std::uint16_t kIpTcpHeaderBytes = 40;
+constexpr std::uint16_t kIpTcpHeaderBytes = 40;  // over IPv4
 constexpr std::uint16_t kInitialReceiveMss = 536;
 
 // Frames that receive queues may hold: half of what the port can spare, so that reception goes on
@@ -36,10 +36,13 @@ enum Purpose : std::uint64_t {
   kNeighbour,
   kCookie,
   kLimit,
-  kPath
+  kPath,
+  kAddress,
+  kLabel
 };
 
 void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
+  const flow::FlowName name = e.book.name(tuple);
   const std::uint32_t generation = c.generation;
   c = Tcb{};
   c.generation = generation;
@@ -47,9 +50,9 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.handler = &handler;
   c.rtt = RttEstimator(e.config);
   c.rcv_mss = kInitialReceiveMss;
-  c.iss = initial_sequence(e.keys.sequence, tuple, e.now);
+  c.iss = initial_sequence(e.keys.sequence, name, e.now);
   c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
-  c.ts_offset = timestamp_offset(e.keys.timestamps, tuple);
+  c.ts_offset = timestamp_offset(e.keys.timestamps, name);
   c.next_challenge = static_cast<std::uint32_t>(e.now.time_since_epoch() / kChallengeUnit);
   c.keepalive_idle = ticks_of(e.config.keepalive_idle);
   c.keepalive_interval = ticks_of(e.config.keepalive_interval);
@@ -70,11 +73,13 @@ Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
   cookies = derive_key(master, kCookie);
   limits = derive_key(master, kLimit);
   paths = derive_key(master, kPath);
+  addresses = derive_key(master, kAddress);
+  labels = derive_key(master, kLabel);
 }
 
 Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_keys,
-               net::Interface& interface, net::Egress& out, FrameBin& frame_bin, Counters& stats,
-               Instant start, const Steering* homes)
+               flow::AddressBook& addresses, net::Interface& interface, net::Egress& out,
+               FrameBin& frame_bin, Counters& stats, Instant start, const Steering* homes)
     : config(stack.tcp),
       rto_bounds(stack.tcp),
       address(stack.address.address.value()),
@@ -82,6 +87,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       offload_ip_checksum(port.tx_ip_checksum),
       offload_tcp_checksum(port.tx_tcp_checksum),
       keys(all_keys),
+      book(addresses),
       net(interface),
       egress(out),
       bin(frame_bin),
@@ -119,23 +125,39 @@ void set_state(Engine& e, Tcb& c, TcpState to) {
   c.state = to;
 }
 
+bool hold_address(Engine& e, flow::FourTuple4& tuple, std::uint32_t& hash) {
+  if (!flow::AddressBook::is_v6(tuple.remote_address)) [[likely]]
+    return true;
+  const std::uint32_t known = e.book.keep(tuple.remote_address);
+  if (known == flow::AddressBook::kNone) return false;
+  if (known == tuple.remote_address) return true;
+  tuple.remote_address = known;
+  hash = flow::table_hash(e.keys.table, tuple);
+  return true;
+}
+
 Tcb* take_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
               ConnectionHandler& handler) {
   const std::uint32_t index = e.tcbs.acquire();
   if (index == kNoIndex) return nullptr;
+  e.book.retain(tuple.remote_address);
   Tcb& c = e.tcbs[index];
   initialize(e, c, tuple, handler);
   c.hash = hash;
   return &c;
 }
 
-Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
+Tcb* create_tcb(Engine& e, const flow::FourTuple4& seen, std::uint32_t hash,
                 ConnectionHandler& handler) {
+  flow::FourTuple4 tuple = seen;
+  if (!hold_address(e, tuple, hash)) return nullptr;
   Tcb* c = take_tcb(e, tuple, hash, handler);
+  e.book.release(tuple.remote_address);  // the TCB has its own
   if (c == nullptr) return nullptr;
   if (!e.table.insert(hash, e.index_of(*c))) {
     ++e.counters.table_crowded;
     c->handler = nullptr;  // not in use
+    e.book.release(tuple.remote_address);
     e.tcbs.release(e.index_of(*c));
     return nullptr;
   }
@@ -150,6 +172,7 @@ void destroy_tcb(Engine& e, Tcb& c) {
   if (c.has(flag::kReady)) e.ready.remove(e.tcbs, index);
   if (c.has(flag::kStarved)) e.starved.remove(e.tcbs, index);
   c.receive_queue.clear(e.receive_buffers);
+  e.book.release(c.tuple.remote_address);
   ++c.generation;
   c.handler = nullptr;  // not in use
   ++e.counters.closed;

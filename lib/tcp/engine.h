@@ -5,6 +5,7 @@
 
 #include "base/frame_bin.h"
 #include "base/index_pool.h"
+#include "flow/address_book.h"
 #include "flow/connection_table.h"
 #include "flow/listener_table.h"
 #include "flow/source_port.h"
@@ -32,7 +33,7 @@ namespace tern::tcp {
 /// A port that accepts connections: the LISTEN state.
 struct Listener {
   ConnectionHandler* handler = nullptr;
-  std::uint32_t address = 0;  // 0 = any
+  std::uint32_t address = 0;  // or a wildcard: see ListenerTable
   std::uint16_t port = 0;
   bool open = false;
   std::uint32_t backlog = 0;    // half-open connections at most
@@ -61,24 +62,25 @@ struct Arrival {
 /// One key for each purpose, so that nothing learnt about one helps with another.
 struct Keys {
   explicit Keys(const std::array<std::uint64_t, 2>& secret);
-  SipKey table, sequence, timestamps, ports, neighbours, cookies, limits, paths;
+  SipKey table, sequence, timestamps, ports, neighbours, cookies, limits, paths, addresses, labels;
 };
 
 /// All that one stack's TCP owns. The steps of the protocol are free functions over an Engine and a
 /// Tcb, one file a concern; this is only where their things lie.
 struct Engine {
   /// `stack` with every derived size filled in. The references outlive the engine.
-  Engine(const StackConfig& stack, const PortInfo& port, const Keys& keys, net::Interface& net,
-         net::Egress& egress, FrameBin& bin, Counters& counters, Instant now,
+  Engine(const StackConfig& stack, const PortInfo& port, const Keys& keys, flow::AddressBook& book,
+         net::Interface& net, net::Egress& egress, FrameBin& bin, Counters& counters, Instant now,
          const Steering* steering);
 
   const TcpConfig config;
   const RtoBounds rto_bounds;
   const std::uint32_t address;  // the interface's, host order
-  const std::uint16_t mss;      // of the interface: MTU - 40 (MUST-67)
+  const std::uint16_t mss;      // of the interface, over IPv4: MTU - 40 (MUST-67)
   const bool offload_ip_checksum;
   const bool offload_tcp_checksum;
   const Keys keys;
+  flow::AddressBook& book;  // each TCB and record holds a reference on its remote address
   net::Interface& net;
   net::Egress& egress;
   FrameBin& bin;
@@ -137,12 +139,16 @@ struct Engine {
 /// Moves the connection along an edge of RFC 9293's diagram; asserts that it exists.
 void set_state(Engine& e, Tcb& c, TcpState to);
 
+/// Takes a reference on the remote address for a TCB or record to come. A stranger's tuple gets a
+/// handle of its own, and `hash`, table_hash(tuple), follows. False: no room for the address.
+bool hold_address(Engine& e, flow::FourTuple4& tuple, std::uint32_t& hash);
+
 /// A fresh TCB for a four-tuple, in the table, in state CLOSED, everything else zero; nullptr when
 /// there is none left or the table refuses. `hash` is table_hash(tuple).
 Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
                 ConnectionHandler& handler);
 
-/// The same, not in the table yet.
+/// The same, not in the table yet. The tuple is no stranger's.
 Tcb* take_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
               ConnectionHandler& handler);
 

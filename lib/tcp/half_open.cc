@@ -6,6 +6,7 @@
 #include "tcp/ack.h"
 #include "tcp/isn.h"
 #include "tcp/listen.h"
+#include "tcp/mss.h"
 #include "tcp/receive.h"
 #include "tcp/reset.h"
 #include "tcp/segment_check.h"
@@ -17,7 +18,6 @@ namespace {
 
 using namespace wire::tcp_flag;
 
-constexpr std::uint16_t kDefaultMss = 536;  // MUST-15
 constexpr Duration kCookieLifetime = std::chrono::minutes(2);
 
 // The lists of the cache: those whose SYN,ACK found no frame, then by the number of time-outs.
@@ -43,11 +43,11 @@ wire::TcpOptions offered_by(const HalfOpen& h) {
 }
 
 // Only what the peer has offered and we want.
-wire::TcpOptions answer_to(const Engine& e, const wire::TcpOptions& offered,
-                           std::uint32_t timestamp) {
+wire::TcpOptions answer_to(const Engine& e, const flow::FourTuple4& tuple,
+                           const wire::TcpOptions& offered, std::uint32_t timestamp) {
   wire::TcpOptions o;
   o.has_mss = true;
-  o.mss = e.mss;
+  o.mss = own_mss(e, tuple);
   o.has_timestamp = e.config.timestamps && offered.has_timestamp;
   o.ts_value = timestamp;
   o.ts_echo_reply = offered.ts_value;
@@ -59,13 +59,14 @@ wire::TcpOptions answer_to(const Engine& e, const wire::TcpOptions& offered,
 
 HalfOpen make_record(const Engine& e, std::uint32_t listener, std::uint32_t hash,
                      const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
+  const flow::FlowName name = e.book.name(tuple);
   HalfOpen h;
   h.tuple = tuple;
   h.hash = hash;
   h.listener = listener;
   h.irs = s.seq;
-  h.iss = initial_sequence(e.keys.sequence, tuple, e.now);
-  h.ts_offset = timestamp_offset(e.keys.timestamps, tuple);
+  h.iss = initial_sequence(e.keys.sequence, name, e.now);
+  h.ts_offset = timestamp_offset(e.keys.timestamps, name);
   h.ts_recent = s.options.ts_value;
   h.window = s.window;
   h.mss = s.options.mss;
@@ -80,11 +81,16 @@ HalfOpen make_record(const Engine& e, std::uint32_t listener, std::uint32_t hash
   return h;
 }
 
+void remove_record(Engine& e, std::uint32_t index) {
+  e.book.release(e.syn_cache[index].tuple.remote_address);
+  e.syn_cache.remove(index);
+}
+
 void forget(Engine& e, std::uint32_t index) {
   HalfOpen& h = e.syn_cache[index];
   --e.listeners[h.listener].half_open;
   e.table.erase(h.hash, index | kHalfOpenBit);
-  e.syn_cache.remove(index);
+  remove_record(e, index);
 }
 
 bool send_syn_ack(Engine& e, const HalfOpen& h) {
@@ -94,7 +100,7 @@ bool send_syn_ack(Engine& e, const HalfOpen& h) {
   header.flags = kSyn | kAck;
   header.window = syn_window(e);
   return send_bare(e, h.tuple, header,
-                   answer_to(e, offered_by(h), timestamp_at(e.now, h.ts_offset)));
+                   answer_to(e, h.tuple, offered_by(h), timestamp_at(e.now, h.ts_offset)));
 }
 
 // The SYN,ACK, first or by time-out; if there is no frame for it, in a tick.
@@ -125,23 +131,24 @@ bool wants_cookie(const Engine& e, const Listener& l) {
 }
 
 void send_cookie(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
-  const std::uint16_t mss = s.options.has_mss ? s.options.mss : kDefaultMss;
+  const std::uint16_t mss = s.options.has_mss ? s.options.mss : default_mss(tuple);
+  const flow::FlowName name = e.book.name(tuple);
   wire::TcpOptions offered = s.options;
   if (!offered.has_timestamp || !e.config.timestamps)
     offered.has_window_scale = offered.sack_permitted = false;  // nowhere to remember them
-  wire::TcpOptions reply = answer_to(e, offered, 0);
+  wire::TcpOptions reply = answer_to(e, tuple, offered, 0);
   CookieOptions told;
   if (reply.has_window_scale) told.window_scale = offered.window_scale;
   told.sack_permitted = reply.sack_permitted;
   reply.ts_value = encode_cookie_timestamp(timestamp_at(e.now, 0), told) +
-                   timestamp_offset(e.keys.timestamps, tuple);
+                   timestamp_offset(e.keys.timestamps, name);
   wire::TcpHeader header;
   header.flags = kSyn | kAck;
   header.ack = s.seq + 1;
   header.window = syn_window(e);
   // A cookie cannot tell so small an MSS, and sending more than that is forbidden (MUST-16).
   if (mss >= SynCookies::kMss[0]) {
-    header.seq = e.syn_cookies.make(tuple, s.seq, mss, e.now);
+    header.seq = e.syn_cookies.make(name, s.seq, mss, e.now);
     if (send_bare(e, tuple, header, reply)) {
       ++e.counters.syn_cookies_sent;
       return;
@@ -214,7 +221,7 @@ void accept(Engine& e, std::uint32_t index, Arrival& a) {
   e.table.replace(h.hash, index | kHalfOpenBit, e.index_of(*c));
   c->set(flag::kInTable);
   --e.listeners[h.listener].half_open;
-  e.syn_cache.remove(index);
+  remove_record(e, index);
   resume(e, *c, h);
   complete(e, *c, a);
 }
@@ -226,7 +233,8 @@ void send_ack(Engine& e, const HalfOpen& h) {
   header.seq = h.iss + 1;
   header.ack = h.irs + 1;
   header.flags = kAck;
-  const wire::TcpOptions agreed = answer_to(e, offered_by(h), timestamp_at(e.now, h.ts_offset));
+  const wire::TcpOptions agreed =
+      answer_to(e, h.tuple, offered_by(h), timestamp_at(e.now, h.ts_offset));
   header.window = static_cast<std::uint16_t>(syn_window(e) >>
                                              (agreed.has_window_scale ? agreed.window_scale : 0));
   wire::TcpOptions options = agreed;
@@ -308,21 +316,23 @@ bool has_room(const Engine& e, const Listener& l) {
 }
 
 void receive_syn(Engine& e, std::uint32_t listener, std::uint32_t hash,
-                 const flow::FourTuple4& tuple, const wire::TcpSegment& s,
+                 const flow::FourTuple4& seen, const wire::TcpSegment& s,
                  std::optional<SeqNum> old_end) {
   Listener& l = e.listeners[listener];
   if (e.draining || e.tcbs.available() == 0) {
     ++e.counters.drop_tcp_no_connection;
     return;
   }
-  if (!old_end && wants_cookie(e, l)) return refuse_or_send_cookie(e, l, tuple, s);
+  flow::FourTuple4 tuple = seen;
+  if ((!old_end && wants_cookie(e, l)) || !hold_address(e, tuple, hash))
+    return refuse_or_send_cookie(e, l, tuple, s);
   HalfOpen record = make_record(e, listener, hash, tuple, s);
   if (old_end) record.iss = beyond(record.iss, *old_end);
   const std::uint32_t index = e.syn_cache.add(record);
   TERN_ASSERT(index != kNoIndex);  // there was room
   if (!e.table.insert(hash, index | kHalfOpenBit)) {
     ++e.counters.table_crowded;
-    e.syn_cache.remove(index);
+    remove_record(e, index);
     return refuse_or_send_cookie(e, l, tuple, s);
   }
   ++e.counters.passive_opens;
@@ -340,7 +350,7 @@ bool receive_cookie(Engine& e, std::uint32_t listener, std::uint32_t hash,
   HalfOpen h;
   h.irs = s.seq - 1;
   h.iss = s.ack - 1;
-  const auto mss = e.syn_cookies.check(tuple, h.irs, h.iss, e.now);
+  const auto mss = e.syn_cookies.check(e.book.name(tuple), h.irs, h.iss, e.now);
   if (!mss) {
     ++e.counters.syn_cookies_rejected;
     return false;

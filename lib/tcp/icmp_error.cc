@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tcp/close.h"
+#include "tcp/mss.h"
 #include "tcp/retransmit.h"
 #include "tcp/timestamp.h"
 
@@ -12,12 +13,10 @@ namespace {
 
 using Kind = net::IcmpError::Kind;
 
-constexpr std::uint16_t kHeaderBytes = 40;  // IPv4 and TCP, without options
-
 // What is tried when full segments vanish: what fits nearly everywhere, and what fits everywhere
 // (Linux's tcp_base_mss; RFC 9293's default MSS).
-constexpr std::uint16_t kCautiousMtu = 1024 + kHeaderBytes;
-constexpr std::uint16_t kSafeMtu = 576;
+constexpr std::uint16_t kCautiousMtu = 1024 + 40;
+constexpr std::uint16_t kSafeMtu = 576;  // IPv6 has least_mtu_to() for both
 // Time-outs of the same data after which to try them. The first could be anything.
 constexpr std::uint8_t kCautiousAfter = 3, kSafeAfter = 5;
 
@@ -29,12 +28,14 @@ std::uint16_t option_bytes(const Tcb& c) { return c.has(flag::kTimestamps) ? kTi
 
 // True if that made the segments smaller.
 bool shrink_segments(Engine& e, Tcb& c, std::uint16_t mtu) {
-  mtu = std::max(mtu, net::PathMtuCache::kFloor);
-  const auto mss = static_cast<std::uint16_t>(mtu - kHeaderBytes - option_bytes(c));
+  const std::uint32_t to = c.tuple.remote_address;
+  mtu = std::max(mtu, least_mtu_to(to));
+  const auto mss = static_cast<std::uint16_t>(mtu - header_bytes_to(to) - option_bytes(c));
   if (is_opening(c) || mss >= c.snd_mss) return false;
   c.snd_mss = mss;
   c.congestion.set_mss(mss);
-  e.path_mtu.learn(c.tuple.remote_address, mtu, e.now);
+  e.book.retain(to);
+  e.book.release(e.path_mtu.learn(to, mtu, e.now));
   return true;
 }
 
@@ -69,9 +70,9 @@ void suspect_black_hole(Engine& e, Tcb& c) {
 }
 
 std::uint16_t path_mss(const Engine& e, std::uint32_t destination) {
-  const auto interface_mtu = static_cast<std::uint16_t>(e.mss + kHeaderBytes);
+  const auto interface_mtu = static_cast<std::uint16_t>(e.mss + header_bytes_to(0));
   return static_cast<std::uint16_t>(e.path_mtu.mtu(destination, interface_mtu, e.now) -
-                                    kHeaderBytes);
+                                    header_bytes_to(destination));
 }
 
 }  // namespace tern::tcp

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "tcp/close.h"
 #include "tcp/half_open.h"
 #include "tcp/icmp_error.h"
+#include "tcp/mss.h"
 #include "tcp/reset.h"
 #include "tcp/timestamp.h"
 #include "tcp/window.h"
@@ -14,8 +16,7 @@ namespace {
 
 using namespace wire::tcp_flag;
 
-constexpr std::uint16_t kDefaultMss = 536;  // MUST-15
-constexpr std::uint16_t kMinMss = 48;       // a smaller one would make us send headers only
+constexpr std::uint16_t kMinMss = 48;  // a smaller one would make us send headers only
 
 // RFC 1122 4.2.2.13 (a) and RFC 6191: the new incarnation's numbers cannot meet the old one's.
 bool is_new_incarnation(const Engine& e, const TimeWaitRecord& r, const wire::TcpSegment& s) {
@@ -34,12 +35,11 @@ bool is_new_incarnation(const Engine& e, const TimeWaitRecord& r, const wire::Tc
 // number may lie among the old one's.
 bool take_over(Engine& e, std::uint32_t record, std::uint32_t hash, const flow::FourTuple4& tuple,
                const wire::TcpSegment& s) {
-  const std::uint32_t listener =
-      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
+  const std::uint32_t listener = e.listener_table.find(tuple.local_address, tuple.local_port);
   if (listener == kNoIndex || !has_room(e, e.listeners[listener])) return false;
   ++e.counters.time_wait_reused;
   const SeqNum old_end = e.time_wait[record].snd_nxt;
-  e.table.erase(hash, record | kTimeWaitBit);
+  leave_time_wait(e, record);
   e.time_wait.remove(record);
   receive_syn(e, listener, hash, tuple, s, old_end);
   return true;
@@ -48,7 +48,7 @@ bool take_over(Engine& e, std::uint32_t record, std::uint32_t hash, const flow::
 }  // namespace
 
 void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
-  c.peer_mss = options.has_mss ? std::max(options.mss, kMinMss) : kDefaultMss;
+  c.peer_mss = options.has_mss ? std::max(options.mss, kMinMss) : default_mss(c.tuple);
   c.snd_mss = std::min(c.peer_mss, path_mss(e, c.tuple.remote_address));
   if (e.config.timestamps && options.has_timestamp) {
     c.set(flag::kTimestamps);
@@ -66,8 +66,7 @@ void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
 
 bool receive_opening(Engine& e, std::uint32_t hash, const flow::FourTuple4& tuple, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
-  const std::uint32_t listener =
-      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port);
+  const std::uint32_t listener = e.listener_table.find(tuple.local_address, tuple.local_port);
   if (listener == kNoIndex || s.has(kRst)) return false;                // first, check for a RST
   if (s.has(kAck)) return receive_cookie(e, listener, hash, tuple, a);  // second, for an ACK
   if (!s.has(kSyn)) return false;                                       // fourth, anything else
@@ -76,8 +75,7 @@ bool receive_opening(Engine& e, std::uint32_t hash, const flow::FourTuple4& tupl
 }
 
 void refuse_unconnected(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
-  const bool listening =
-      e.listener_table.find(Ipv4Address(tuple.local_address), tuple.local_port) != kNoIndex;
+  const bool listening = e.listener_table.find(tuple.local_address, tuple.local_port) != kNoIndex;
   if (listening && (s.has(kRst) || !s.has(kAck)))
     ++e.counters.drop_tcp_stray;
   else

@@ -3,15 +3,11 @@
 
 #include "tcp/segment_builder.h"
 #include "tcp/timestamp.h"
-#include "wire/ethernet.h"
-#include "wire/ipv4.h"
 
 namespace tern::tcp {
 namespace {
 
 using namespace wire::tcp_flag;
-
-constexpr std::size_t kTcpOffset = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;
 
 }  // namespace
 
@@ -21,23 +17,18 @@ bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
   if (!e.egress.allocate(frame)) return false;
   header.source_port = tuple.local_port;
   header.destination_port = tuple.remote_port;
-  std::byte* tcp = frame.data + kTcpOffset;
+  std::byte* tcp = frame.data + write_ip_header(e, tuple, frame.data);
   header.header_bytes = static_cast<std::uint8_t>(
       wire::kTcpHeaderBytes + wire::write_tcp_options(options, tcp + wire::kTcpHeaderBytes));
   wire::write_tcp_header(tcp, header);
-  wire::Ipv4Header ip;
-  ip.source = tuple.local_address;
-  ip.destination = tuple.remote_address;
-  ip.protocol = wire::ip_protocol::kTcp;
-  wire::write_ipv4(frame.data + wire::kEthernetHeaderBytes, ip);
-  finish_frame(e, frame, tuple.local_address, tuple.remote_address, header.header_bytes);
+  finish_frame(e, frame, tuple, header.header_bytes);
   ++e.counters.segs_out;
   e.net.send_ip(frame, tuple.remote_address, e.now);
   return true;
 }
 
 void send_reset_for(Engine& e, const wire::TcpSegment& s) {
-  if (s.has(kRst) || !e.stray_limit.take(s.source_address, e.now)) {
+  if (s.has(kRst) || !e.stray_limit.take(e.book.prefix(s.source_address), e.now)) {
     ++e.counters.drop_tcp_stray;
     return;
   }

@@ -2,8 +2,10 @@
 #include "tcp/segment_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
+#include "tcp/mss.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
 #include "tcp/window.h"
@@ -17,10 +19,21 @@ namespace {
 using namespace wire::tcp_flag;
 
 constexpr std::size_t kIpOffset = wire::kEthernetHeaderBytes;
-constexpr std::size_t kTcpOffset = kIpOffset + wire::kIpv4HeaderBytes;
-constexpr std::size_t kOptionOffset = kTcpOffset + wire::kTcpHeaderBytes;
-static_assert(kOptionOffset == HeaderTemplate::kBytes);
 constexpr std::size_t kTimestampOptionBytes = 12;
+
+/// Where things lie in a frame. The template has IPv4's form: of IPv6's header it keeps the first 8
+/// bytes, at the same place, and the addresses come from the book.
+struct V4 {
+  static constexpr std::size_t kTcpOffset = kIpOffset + wire::kIpv4HeaderBytes;
+};
+struct V6 {
+  static constexpr std::size_t kFixedBytes = 8, kAddressBytes = 16;
+  static constexpr std::size_t kTcpOffset = kIpOffset + wire::kIpv6HeaderBytes;
+};
+constexpr std::size_t kTemplateTcp = V4::kTcpOffset;
+static_assert(kTemplateTcp + wire::kTcpHeaderBytes == HeaderTemplate::kBytes);
+
+bool is_v6(const flow::FourTuple4& tuple) { return flow::AddressBook::is_v6(tuple.remote_address); }
 
 // The checksum of an IPv4 header whose total length is 0, as the template's is.
 void set_template_ip_checksum(HeaderTemplate& header) {
@@ -31,32 +44,76 @@ void set_template_ip_checksum(HeaderTemplate& header) {
                        wire::checksum_finish(wire::checksum_partial_20(bytes)));
 }
 
-// The lengths are 0, and so they are in the checksums: that of IP, and the sum of the
-// pseudo-header, which stands in TCP's. finish_from_template() adds them.
-void write_template(HeaderTemplate& header, const flow::FourTuple4& tuple) {
-  std::memset(header.bytes, 0, wire::kEthernetHeaderBytes);
+wire::Ipv4Header ipv4_header(const flow::FourTuple4& tuple) {
   wire::Ipv4Header ip;
   ip.source = tuple.local_address;
   ip.destination = tuple.remote_address;
   ip.protocol = wire::ip_protocol::kTcp;
-  wire::write_ipv4(header.bytes + kIpOffset, ip);
+  return ip;
+}
+
+// RFC 6437: one label for all of a connection, which tells nothing else.
+std::uint32_t flow_label(const Engine& e, const flow::FourTuple4& tuple) {
+  const flow::FlowName name = e.book.name(tuple);
+  SipHasher<2, 4> hasher(e.keys.labels);
+  hasher.add(name.addresses);
+  hasher.add(std::uint64_t{name.local_port} << 16 | name.remote_port);
+  return static_cast<std::uint32_t>(hasher.finish()) & 0xfffff;
+}
+
+wire::Ipv6Header ipv6_header(const Engine& e, const flow::FourTuple4& tuple) {
+  return {.source = e.book.address(tuple.local_address),
+          .destination = e.book.address(tuple.remote_address),
+          .flow_label = flow_label(e, tuple),
+          .next_header = wire::ip_protocol::kTcp};
+}
+
+// The lengths are 0, and so they are in the checksums: that of IP, and the sum of the
+// pseudo-header, which stands in TCP's. finish_from_template() adds them.
+std::uint32_t write_ip_template(const Engine& e, const flow::FourTuple4& tuple, std::byte* out) {
+  if (!is_v6(tuple)) {
+    wire::write_ipv4(out, ipv4_header(tuple));
+    return wire::checksum_pseudo_ipv4(tuple.local_address, tuple.remote_address,
+                                      wire::ip_protocol::kTcp, 0);
+  }
+  const wire::Ipv6Header ip = ipv6_header(e, tuple);
+  std::array<std::byte, wire::kIpv6HeaderBytes> whole;
+  wire::write_ipv6(whole.data(), ip);
+  std::memcpy(out, whole.data(), V6::kFixedBytes);
+  return wire::checksum_pseudo_ipv6(ip.source.octets(), ip.destination.octets(),
+                                    wire::ip_protocol::kTcp, 0);
+}
+
+void write_template(const Engine& e, HeaderTemplate& header, const flow::FourTuple4& tuple) {
+  std::memset(header.bytes, 0, HeaderTemplate::kBytes);
+  const std::uint32_t pseudo = write_ip_template(e, tuple, header.bytes + kIpOffset);
   wire::TcpHeader tcp;
   tcp.source_port = tuple.local_port;
   tcp.destination_port = tuple.remote_port;
-  wire::write_tcp_header(header.bytes + kTcpOffset, tcp);
-  const std::uint32_t pseudo = wire::checksum_pseudo_ipv4(tuple.local_address, tuple.remote_address,
-                                                          wire::ip_protocol::kTcp, 0);
-  wire::store_checksum(header.bytes + kTcpOffset + wire::kTcpChecksumOffset,
+  wire::write_tcp_header(header.bytes + kTemplateTcp, tcp);
+  wire::store_checksum(header.bytes + kTemplateTcp + wire::kTcpChecksumOffset,
                        wire::checksum_fold(pseudo));
 }
 
-void complete_template(Tcb& c) {
-  if (load_u8(c.header.bytes + kIpOffset) == 0) write_template(c.header, c.tuple);
+void complete_template(const Engine& e, Tcb& c) {
+  if (load_u8(c.header.bytes + kIpOffset) == 0) write_template(e, c.header, c.tuple);
+}
+
+void copy_template(V4, const Engine&, const Tcb& c, std::byte* frame) {
+  std::memcpy(frame, c.header.bytes, HeaderTemplate::kBytes);
+}
+
+void copy_template(V6, const Engine& e, const Tcb& c, std::byte* frame) {
+  std::memcpy(frame, c.header.bytes, kIpOffset + V6::kFixedBytes);
+  std::byte* addresses = frame + kIpOffset + V6::kFixedBytes;
+  wire::store_ipv6(addresses, e.book.address(c.tuple.local_address));
+  wire::store_ipv6(addresses + V6::kAddressBytes, e.book.address(c.tuple.remote_address));
+  std::memcpy(frame + V6::kTcpOffset, c.header.bytes + kTemplateTcp, wire::kTcpHeaderBytes);
 }
 
 // Asks for the link header again whenever a neighbour has changed.
 [[gnu::noinline]] bool refresh_template(Engine& e, Tcb& c) {
-  complete_template(c);
+  complete_template(e, c);
   c.header.neighbour_generation = e.net.generation();
   const auto state = e.net.link_header(c.tuple.remote_address, c.header.bytes, e.now);
   c.header.usable = state == net::Interface::LinkState::kReady;
@@ -81,7 +138,7 @@ std::size_t write_syn_options(const Engine& e, const Tcb& c, std::byte* out) {
   const bool answer = c.state == TcpState::kSynReceived;  // only what the peer has offered too
   wire::TcpOptions options;
   options.has_mss = true;
-  options.mss = e.mss;
+  options.mss = own_mss(e, c.tuple);
   options.has_timestamp = answer ? c.has(flag::kTimestamps) : e.config.timestamps;
   options.ts_value = timestamp_now(e, c);
   options.ts_echo_reply = answer ? c.ts_recent : 0;
@@ -146,7 +203,7 @@ void patch_tcp_header(const Engine& e, Tcb& c, const SegmentSpec& spec, std::siz
   store_be16(tcp + 14, window_field(e, c, spec.flags));
 }
 
-void set_ip_length(const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+void set_ip_length(V4, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
   std::byte* ip = frame.data + kIpOffset;
   store_be16(ip + 2, static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + tcp_bytes));
   wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
@@ -159,13 +216,40 @@ void set_ip_length(const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
                        wire::checksum_finish(wire::checksum_partial_20(header)));
 }
 
-void set_tcp_checksum(const Engine& e, Frame& frame, std::uint32_t source,
-                      std::uint32_t destination, std::uint32_t tcp_bytes) {
-  std::byte* tcp = frame.data + kTcpOffset;
-  const std::uint32_t pseudo = wire::checksum_pseudo_ipv4(
-      source, destination, wire::ip_protocol::kTcp, static_cast<std::uint16_t>(tcp_bytes));
+void set_ip_length(V6, const Engine&, Frame& frame, std::uint32_t tcp_bytes) {
+  store_be16(frame.data + kIpOffset + 4, static_cast<std::uint16_t>(tcp_bytes));
+}
+
+std::uint32_t pseudo_sum(V4, const Frame& frame, std::uint32_t tcp_bytes) {
+  const wire::Ipv4View ip(std::span<const std::byte, wire::kIpv4HeaderBytes>(
+      frame.data + kIpOffset, wire::kIpv4HeaderBytes));
+  return wire::checksum_pseudo_ipv4(ip.source(), ip.destination(), wire::ip_protocol::kTcp,
+                                    static_cast<std::uint16_t>(tcp_bytes));
+}
+
+std::uint32_t pseudo_sum(V6, const Frame& frame, std::uint32_t tcp_bytes) {
+  constexpr std::size_t kBoth = 2 * V6::kAddressBytes;
+  const std::byte* addresses = frame.data + kIpOffset + V6::kFixedBytes;
+  return wire::checksum_pseudo_ipv6(std::span<const std::byte, kBoth>(addresses, kBoth),
+                                    wire::ip_protocol::kTcp, tcp_bytes);
+}
+
+constexpr std::uint64_t family_flag(V4) { return frame_flag::kTxIpv4; }
+constexpr std::uint64_t family_flag(V6) { return frame_flag::kTxIpv6; }
+
+template <class Ip>
+void set_metadata(Ip, Frame& frame) {
+  if (frame.flags != 0)
+    frame.metadata =
+        tx_metadata(wire::kEthernetHeaderBytes, static_cast<unsigned>(Ip::kTcpOffset - kIpOffset));
+}
+
+template <class Ip>
+void set_tcp_checksum(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+  std::byte* tcp = frame.data + Ip::kTcpOffset;
+  const std::uint32_t pseudo = pseudo_sum(ip, frame, tcp_bytes);
   if (e.offload_tcp_checksum) {
-    frame.flags |= frame_flag::kTxTcpChecksum | frame_flag::kTxIpv4;
+    frame.flags |= frame_flag::kTxTcpChecksum | family_flag(ip);
     wire::store_checksum(tcp + wire::kTcpChecksumOffset, wire::checksum_fold(pseudo));
     return;
   }
@@ -173,14 +257,11 @@ void set_tcp_checksum(const Engine& e, Frame& frame, std::uint32_t source,
                        wire::checksum_finish(wire::checksum_partial({tcp, tcp_bytes}, pseudo)));
 }
 
-// finish_frame() for a frame that began as a copy of the template: only the lengths are added to
-// the sums that it has (RFC 1624), and nothing is summed again but what follows the IP header.
-void finish_from_template(const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
-  frame.length = static_cast<std::uint32_t>(kTcpOffset) + tcp_bytes;
+// Only the length is added to the sum that the template has (RFC 1624).
+void set_ip_length_from_template(V4, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
   std::byte* ip = frame.data + kIpOffset;
   const auto ip_bytes = static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + tcp_bytes);
   store_be16(ip + 2, ip_bytes);
-  frame.flags = 0;
   if (e.offload_ip_checksum) {
     frame.flags = frame_flag::kTxIpChecksum | frame_flag::kTxIpv4;
     wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
@@ -190,17 +271,29 @@ void finish_from_template(const Engine& e, Frame& frame, std::uint32_t tcp_bytes
         wire::checksum_update_16(wire::load_checksum(ip + wire::kIpv4ChecksumOffset), 0,
                                  __builtin_bswap16(ip_bytes)));
   }
-  std::byte* field = frame.data + kTcpOffset + wire::kTcpChecksumOffset;
+}
+
+void set_ip_length_from_template(V6 ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+  set_ip_length(ip, e, frame, tcp_bytes);
+}
+
+// finish_frame() for a frame that began as a copy of the template: nothing is summed again but what
+// follows the IP header.
+template <class Ip>
+void finish_from_template(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+  frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
+  frame.flags = 0;
+  set_ip_length_from_template(ip, e, frame, tcp_bytes);
+  std::byte* field = frame.data + Ip::kTcpOffset + wire::kTcpChecksumOffset;
   const std::uint32_t length = __builtin_bswap16(static_cast<std::uint16_t>(tcp_bytes));
   if (e.offload_tcp_checksum) {
-    frame.flags |= frame_flag::kTxTcpChecksum | frame_flag::kTxIpv4;
+    frame.flags |= frame_flag::kTxTcpChecksum | family_flag(ip);
     wire::store_checksum(field, wire::checksum_fold(wire::load_checksum(field) + length));
   } else {
     wire::store_checksum(field, wire::checksum_finish(wire::checksum_partial(
-                                    {frame.data + kTcpOffset, tcp_bytes}, length)));
+                                    {frame.data + Ip::kTcpOffset, tcp_bytes}, length)));
   }
-  if (frame.flags != 0)
-    frame.metadata = tx_metadata(wire::kEthernetHeaderBytes, wire::kIpv4HeaderBytes);
+  set_metadata(ip, frame);
 }
 
 // What every segment with an ACK settles.
@@ -210,28 +303,67 @@ void note_acknowledged(Tcb& c) {
   stop_timer(c, TimerKind::kDelayedAck);
 }
 
+template <class Ip>
+void finish_whole_frame(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+  frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
+  frame.flags = 0;
+  set_ip_length(ip, e, frame, tcp_bytes);
+  set_tcp_checksum(ip, e, frame, tcp_bytes);
+  set_metadata(ip, frame);
+}
+
+template <class Ip>
+[[gnu::always_inline]] inline void build_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+                                                 Frame& frame) {
+  copy_template(ip, e, c, frame.data);
+  std::byte* tcp = frame.data + Ip::kTcpOffset;
+  const std::size_t header_bytes =
+      wire::kTcpHeaderBytes + write_options(e, c, spec, tcp + wire::kTcpHeaderBytes);
+  patch_tcp_header(e, c, spec, header_bytes, tcp);
+  if (spec.length > 0)
+    c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
+  finish_from_template(ip, e, frame, static_cast<std::uint32_t>(header_bytes) + spec.length);
+}
+
+[[gnu::noinline]] void build_segment_v6(Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {
+  build_segment(V6(), e, c, spec, frame);
+}
+
 }  // namespace
 
-void finish_frame(const Engine& e, Frame& frame, std::uint32_t source, std::uint32_t destination,
+std::size_t write_ip_header(const Engine& e, const flow::FourTuple4& tuple, std::byte* frame) {
+  if (is_v6(tuple)) {
+    wire::write_ipv6(frame + kIpOffset, ipv6_header(e, tuple));
+    return V6::kTcpOffset;
+  }
+  wire::write_ipv4(frame + kIpOffset, ipv4_header(tuple));
+  return V4::kTcpOffset;
+}
+
+void finish_frame(const Engine& e, Frame& frame, const flow::FourTuple4& tuple,
                   std::uint32_t tcp_bytes) {
-  frame.length = static_cast<std::uint32_t>(kTcpOffset) + tcp_bytes;
-  frame.flags = 0;
-  set_ip_length(e, frame, tcp_bytes);
-  set_tcp_checksum(e, frame, source, destination, tcp_bytes);
-  if (frame.flags != 0)
-    frame.metadata = tx_metadata(wire::kEthernetHeaderBytes, wire::kIpv4HeaderBytes);
+  if (is_v6(tuple))
+    finish_whole_frame(V6(), e, frame, tcp_bytes);
+  else
+    finish_whole_frame(V4(), e, frame, tcp_bytes);
 }
 
-void set_ttl(Tcb& c, std::uint8_t ttl) {
-  complete_template(c);
-  store_u8(c.header.bytes + kIpOffset + 8, ttl);
-  set_template_ip_checksum(c.header);
+void set_ttl(const Engine& e, Tcb& c, std::uint8_t ttl) {
+  complete_template(e, c);
+  const std::size_t field = is_v6(c.tuple) ? 7 : 8;
+  store_u8(c.header.bytes + kIpOffset + field, ttl);
+  if (!is_v6(c.tuple)) set_template_ip_checksum(c.header);
 }
 
-void set_dscp(Tcb& c, std::uint8_t dscp) {
-  complete_template(c);
-  store_u8(c.header.bytes + kIpOffset + 1, static_cast<std::uint8_t>(dscp << 2));
-  set_template_ip_checksum(c.header);
+void set_dscp(const Engine& e, Tcb& c, std::uint8_t dscp) {
+  complete_template(e, c);
+  std::byte* ip = c.header.bytes + kIpOffset;
+  const auto traffic_class = static_cast<std::uint8_t>(dscp << 2);
+  if (!is_v6(c.tuple)) {
+    store_u8(ip + 1, traffic_class);
+    return set_template_ip_checksum(c.header);
+  }
+  store_be32(ip, (load_be32(ip) & ~0x0ff00000u) | std::uint32_t{traffic_class} << 20);
 }
 
 SeqNum ack_sequence(const Tcb& c) {
@@ -244,14 +376,10 @@ SeqNum ack_sequence(const Tcb& c) {
   Frame frame;
   if (!e.egress.allocate(frame)) return false;
   const bool ready = link_is_ready(e, c);
-  std::memcpy(frame.data, c.header.bytes, HeaderTemplate::kBytes);
-  std::byte* tcp = frame.data + kTcpOffset;
-  const std::size_t header_bytes =
-      wire::kTcpHeaderBytes + write_options(e, c, spec, frame.data + kOptionOffset);
-  patch_tcp_header(e, c, spec, header_bytes, tcp);
-  if (spec.length > 0)
-    c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
-  finish_from_template(e, frame, static_cast<std::uint32_t>(header_bytes) + spec.length);
+  if (is_v6(c.tuple)) [[unlikely]]
+    build_segment_v6(e, c, spec, frame);
+  else
+    build_segment(V4(), e, c, spec, frame);
   if ((spec.flags & kAck) != 0) note_acknowledged(c);
   ++e.counters.segs_out;
   if (ready) [[likely]]

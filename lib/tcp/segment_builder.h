@@ -17,17 +17,22 @@ struct SegmentSpec {
 /// taken from the TCB; what the segment acknowledges is no longer owed. False: no frame.
 bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec);
 
-/// Of every segment of the connection from now on (RFC 9293 3.9.2: MUST-49, SHLD-22).
-void set_ttl(Tcb& c, std::uint8_t ttl);
-void set_dscp(Tcb& c, std::uint8_t dscp);
+/// Of every segment of the connection from now on (RFC 9293 3.9.2: MUST-49, SHLD-22): IPv4's time
+/// to live or IPv6's hop limit.
+void set_ttl(const Engine& e, Tcb& c, std::uint8_t ttl);
+void set_dscp(const Engine& e, Tcb& c, std::uint8_t dscp);
 
 /// The sequence number of a segment without text: one that the peer will find acceptable
 /// (RFC 9293 3.10.7.4), i.e. the highest sent, but inside the peer's window.
 SeqNum ack_sequence(const Tcb& c);
 
-/// The Ethernet and IPv4 headers of a frame that carries `tcp_bytes` bytes of TCP at offset 34, and
-/// both checksums, computed or left to the device. The TCP checksum field must be 0.
-void finish_frame(const Engine& e, Frame& frame, std::uint32_t source, std::uint32_t destination,
+/// Writes the IP header of a segment that no TCB sends, behind the place of the Ethernet header at
+/// `frame`; returns where TCP's begins. The length, and IPv4's checksum, are still to come.
+std::size_t write_ip_header(const Engine& e, const flow::FourTuple4& tuple, std::byte* frame);
+
+/// Completes such a frame, which carries `tcp_bytes` bytes of TCP: the lengths and the checksums,
+/// computed or left to the device. The TCP checksum field must be 0.
+void finish_frame(const Engine& e, Frame& frame, const flow::FourTuple4& tuple,
                   std::uint32_t tcp_bytes);
 
 }  // namespace tern::tcp

@@ -67,8 +67,9 @@ void trim_to_window(const Tcb& c, wire::TcpSegment& s) {
 
 Duration limited_ack_interval(const Engine& e, const flow::FourTuple4& tuple) {
   SipHasher<2, 4> hasher(e.keys.limits);
-  hasher.add(std::uint64_t{tuple.remote_address} << 32 | std::uint64_t{tuple.local_port} << 16 |
-             tuple.remote_port);
+  const flow::FlowName name = e.book.name(tuple);
+  hasher.add(name.addresses);
+  hasher.add(std::uint64_t{name.local_port} << 16 | name.remote_port);
   hasher.add(static_cast<std::uint64_t>(e.now.time_since_epoch().count()));
   return kLimitedAckInterval + kLimitedAckJitter * (hasher.finish() >> 48) / (1 << 16);
 }

@@ -10,7 +10,7 @@
 
 namespace tern::tcp {
 
-/// How many RSTs may answer segments that belong to nothing: so many for each source prefix (/24),
+/// How many RSTs may answer segments that belong to nothing: so many for each source prefix,
 /// so that a flood from one does not silence the answers to the rest, and so many in all, or the
 /// stack would be a reflector. Each answer costs between half and one and a half of its share, as a
 /// generator seeded with the key says: who counts answers cannot tell how many others got
@@ -23,10 +23,10 @@ class StrayLimit {
 
   explicit StrayLimit(const SipKey& key) : key_(key), random_(key.k1) {}
 
-  /// True if a RST may go to this source (host order) now.
-  bool take(std::uint32_t source, Instant now) {
+  /// True if a RST may go to a source of this prefix (AddressBook::prefix) now.
+  bool take(std::uint64_t source_prefix, Instant now) {
     SipHasher<1, 3> hasher(key_);
-    hasher.add(source >> 8);
+    hasher.add(source_prefix);
     Bucket& prefix = prefixes_[hasher.finish() % kBuckets];
     return prefix.has_room(now, kPrefix) && all_.has_room(now, kAll) &&
            (prefix.spend(now, kPrefix, random_), all_.spend(now, kAll, random_), true);

@@ -10,12 +10,12 @@ constexpr std::uint32_t kScaleMask = 0xf, kSackBit = 0x10, kEcnBit = 0x20, kOpti
 
 enum Purpose : std::uint64_t { kStatic = 1, kTurning = 2 };
 
-std::uint32_t keyed(const SipKey& key, const flow::FourTuple4& tuple, std::uint64_t count,
+std::uint32_t keyed(const SipKey& key, const flow::FlowName& name, std::uint64_t count,
                     wire::SeqNum irs) {
   SipHasher<2, 4> hasher(key);
-  hasher.add(std::uint64_t{tuple.local_address} << 32 | tuple.remote_address);
+  hasher.add(name.addresses);
   hasher.add(count << 32 | irs.value());
-  hasher.add(std::uint64_t{20} << 56 | std::uint64_t{tuple.local_port} << 16 | tuple.remote_port);
+  hasher.add(std::uint64_t{20} << 56 | std::uint64_t{name.local_port} << 16 | name.remote_port);
   return static_cast<std::uint32_t>(hasher.finish());
 }
 
@@ -49,25 +49,25 @@ SynCookies::Minute SynCookies::minute(std::uint64_t count) const {
   return {count, count / kMinutesPerKey == epoch_ ? current_ : previous_};
 }
 
-wire::SeqNum SynCookies::make(const flow::FourTuple4& tuple, wire::SeqNum irs, std::uint16_t mss,
+wire::SeqNum SynCookies::make(const flow::FlowName& name, wire::SeqNum irs, std::uint16_t mss,
                               Instant now) {
   const std::uint64_t count = minutes(now);
   turn_keys(count);
   const Minute m = minute(count);
-  const std::uint32_t data = (keyed(m.key, tuple, m.count, irs) + index_for(mss)) & kDataMask;
-  return wire::SeqNum(keyed(static_key_, tuple, 0, {}) + irs.value() +
+  const std::uint32_t data = (keyed(m.key, name, m.count, irs) + index_for(mss)) & kDataMask;
+  return wire::SeqNum(keyed(static_key_, name, 0, {}) + irs.value() +
                       (static_cast<std::uint32_t>(count) << 24) + data);
 }
 
-std::optional<std::uint16_t> SynCookies::check(const flow::FourTuple4& tuple, wire::SeqNum irs,
+std::optional<std::uint16_t> SynCookies::check(const flow::FlowName& name, wire::SeqNum irs,
                                                wire::SeqNum cookie, Instant now) {
   const std::uint64_t count = minutes(now);
   turn_keys(count);
-  const std::uint32_t bare = cookie.value() - keyed(static_key_, tuple, 0, {}) - irs.value();
+  const std::uint32_t bare = cookie.value() - keyed(static_key_, name, 0, {}) - irs.value();
   const std::uint64_t age = (count - (bare >> 24)) & 0xff;
   if (age >= kMaxAgeMinutes || age > count) return std::nullopt;
   const Minute m = minute(count - age);
-  const std::uint32_t index = (bare - keyed(m.key, tuple, m.count, irs)) & kDataMask;
+  const std::uint32_t index = (bare - keyed(m.key, name, m.count, irs)) & kDataMask;
   if (index >= kMss.size()) return std::nullopt;
   return kMss[index];
 }

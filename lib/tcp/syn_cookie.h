@@ -31,11 +31,10 @@ class SynCookies {
   explicit SynCookies(const SipKey& key);
 
   /// The SYN,ACK's sequence number. `mss` >= kMss[0].
-  wire::SeqNum make(const flow::FourTuple4& tuple, wire::SeqNum irs, std::uint16_t mss,
-                    Instant now);
+  wire::SeqNum make(const flow::FlowName& name, wire::SeqNum irs, std::uint16_t mss, Instant now);
 
   /// Whether `cookie` was made for this tuple and SYN less than two minutes ago; its MSS.
-  std::optional<std::uint16_t> check(const flow::FourTuple4& tuple, wire::SeqNum irs,
+  std::optional<std::uint16_t> check(const flow::FlowName& name, wire::SeqNum irs,
                                      wire::SeqNum cookie, Instant now);
 
  private:

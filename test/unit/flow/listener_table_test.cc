@@ -6,9 +6,9 @@
 namespace tern::flow {
 namespace {
 
-constexpr Ipv4Address kAny;
-constexpr Ipv4Address kHere(10, 0, 2, 2);
-constexpr Ipv4Address kThere(10, 0, 2, 3);
+constexpr std::uint32_t kAny = 0;
+constexpr std::uint32_t kHere = 0x0a000202;
+constexpr std::uint32_t kThere = 0x0a000203;
 
 TEST(ListenerTableTest, ExactAddressWinsOverTheWildcard) {
   ListenerTable table(8);
@@ -27,6 +27,23 @@ TEST(ListenerTableTest, AnExactListenerAloneTakesNothingElse) {
   EXPECT_TRUE(table.insert(kHere, 80, 1));
   EXPECT_EQ(table.find(kHere, 80), 1U);
   EXPECT_EQ(table.find(kThere, 80), kNoIndex);
+}
+
+TEST(ListenerTableTest, AWildcardIsItsFamilys) {
+  constexpr std::uint32_t kHere6 = AddressBook::kFirstOwn;
+  ListenerTable table(8);
+  EXPECT_TRUE(table.insert(kAny, 80, 1));
+  EXPECT_EQ(table.find(kHere6, 80), kNoIndex);
+  EXPECT_TRUE(table.insert(AddressBook::kAny, 80, 2));
+  EXPECT_EQ(table.find(kHere6, 80), 2U);
+  EXPECT_EQ(table.find(kHere, 80), 1U);
+  EXPECT_TRUE(table.insert(kHere6, 80, 3));
+  EXPECT_EQ(table.find(kHere6, 80), 3U);
+  EXPECT_EQ(table.find(kHere6 + 1, 80), 2U);
+  EXPECT_TRUE(table.erase(kHere6, 80));
+  EXPECT_EQ(table.find(kHere6, 80), 2U);
+  EXPECT_TRUE(table.erase(AddressBook::kAny, 80));
+  EXPECT_EQ(table.find(kHere6, 80), kNoIndex);
 }
 
 TEST(ListenerTableTest, RefusesDuplicatesAndKeepsTheFirst) {

@@ -10,19 +10,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t kPrefix = 0x0a000000;
+constexpr std::uint64_t kPrefix = 0x0a0000;
 
-std::uint32_t taken_at_once(StrayLimit& limit, std::uint32_t prefix, Instant now) {
+std::uint32_t taken_at_once(StrayLimit& limit, std::uint64_t prefix, Instant now) {
   std::uint32_t taken = 0;
-  while (taken < 100'000 && limit.take(prefix + taken % 256, now)) ++taken;
+  while (taken < 100'000 && limit.take(prefix, now)) ++taken;
   return taken;
 }
 
-TEST(StrayLimit, IsThatOfAPrefixAndNotOfAnAddress) {
+TEST(StrayLimit, IsThatOfAPrefix) {
   StrayLimit limit({1, 2});
   const std::uint32_t taken = taken_at_once(limit, kPrefix, Instant(1s));
   EXPECT_NEAR(taken, StrayLimit::kPrefixBurst, StrayLimit::kPrefixBurst / 5);
-  EXPECT_TRUE(limit.take(kPrefix + 0x100, Instant(1s))) << "another prefix";
+  EXPECT_TRUE(limit.take(kPrefix + 1, Instant(1s))) << "another prefix";
 }
 
 TEST(StrayLimit, ComesBackAtItsRate) {
@@ -38,7 +38,7 @@ TEST(StrayLimit, HoldsForAllTogether) {
   StrayLimit limit({1, 2});
   std::uint32_t taken = 0;
   for (std::uint32_t i = 0; i < 100'000; ++i)
-    if (limit.take(i << 8, Instant(1s))) ++taken;
+    if (limit.take(i, Instant(1s))) ++taken;
   EXPECT_NEAR(taken, StrayLimit::kBurst, StrayLimit::kBurst / 5);
 }
 
