@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """scripts/lab: the walkthrough with Tern at both ends and with Linux at either, and the four panes of a
 terminal of 80 columns."""
+import contextlib
 import os
 import pathlib
-import pty
 import re
-import select
+import shlex
 import subprocess
 import tempfile
-import time
 
 import interop
+from interop import wait_until
 
 LAB = interop.PROJECT / "scripts/lab"
+PAGE = interop.PROJECT / "docs/lab.md"
+SLOW_S = 60  # for what takes a moment, on a machine that is busy with other things
 
 
 def command(rig, *arguments):
@@ -79,9 +81,37 @@ def check_sockets(text, port):
     assert not re.search(rf"{apple} +{ant}", closing), closing
 
 
+def plain(text):
+    """A session without what differs from one to the next: times, ports, first numbers, windows, widths, bytes."""
+    text = "\n".join(line for line in text.splitlines() if not re.search(r"\t?0x\d{4}: ", line))
+    for pattern, word in ((r"\d\d:\d\d:\d\d\.\d+", "TIME"), (r"10\.0\.1\.2([.:])\d+", r"10.0.1.2\1PORT"), (r"\b\d{6,}\b", "NUMBER"),
+                          (r"win \d+", "win W"), (r"[ \t]+", " ")):
+        text = re.sub(pattern, word, text)
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def check_page(mark, text):
+    """docs/lab.md shows what the lab shows today; TERN_UPDATE_DOCS=1 puts it there."""
+    page = PAGE.read_text()
+    block = re.compile(rf"(<!-- {mark}:.*?-->\n```[a-z]*\n)(.*?)(?=```$)", re.MULTILINE | re.DOTALL)
+    if os.environ.get("TERN_UPDATE_DOCS"):
+        PAGE.write_text(block.sub(lambda m: m[1] + text.strip("\n") + "\n", page))
+        return
+    shown = block.search(page)[2]
+    if mark == "panes":  # where lines break depends on the digits of a port
+        title = re.compile(r"[─┬┴├]+ ([a-z]+(?: [\d.]+)?: [a-z ]+?) [─┬┴┤]*")
+        assert title.findall(shown) == title.findall(text) != [], f"docs/lab.md shows other panes:\n{text}"
+        return
+    # On a busy machine there may be more: a repetition, an ACK by itself.
+    missing = [line for line in plain(shown) if line not in plain(text)]
+    assert not missing, f"docs/lab.md shows what does not come today: {missing}\n{text}"
+
+
 def tern_at_both_ends(rig):
+    """docs/lab.md shows the same."""
     text = walkthrough(rig)
     check_sockets(text, check_packets(text, r"mss 1460,sackOK,TS val \d+ ecr \d+,nop,wscale \d+\]"))
+    check_page("walkthrough", text)
 
 
 def linux_client(rig):
@@ -94,42 +124,59 @@ def linux_server(rig):
     check_sockets(text, check_packets(text, r"mss 1460,sackOK,TS val \d+ ecr \d+,nop,wscale \d+\]"))
 
 
+class Tmux:
+    """A tmux server by its name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, *arguments):
+        return subprocess.run(["tmux", "-f", "/dev/null", "-L", self.name, *arguments], capture_output=True, text=True,
+                              env={**os.environ, "TERM": "xterm"}).stdout
+
+    def screen(self, pane):
+        return self("capture-pane", "-p", "-J", "-S", "-200", "-t", pane)
+
+    def type(self, pane, *keys):
+        self("send-keys", "-t", pane, *keys)
+
+
+@contextlib.contextmanager
+def terminal_of(columns, rows, command):
+    """A program at a terminal; yields the tmux that is its terminal, and its process id."""
+    terminal = Tmux(f"tern-terminal-{os.getpid()}")
+    terminal("new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows), ";", "set", "-g", "status", "off", ";",
+             "set", "-g", "remain-on-exit", "on", ";", "respawn-pane", "-k", "-t", "t", f"exec {shlex.join(command)}")
+    try:
+        yield terminal, int(terminal("display-message", "-p", "-t", "t", "#{pane_pid}"))
+    finally:
+        terminal("kill-server")
+
+
 def panes(rig):
-    """As a person at a terminal of 80 x 30: type in the client's pane, look at the others, end."""
+    """As a person at a terminal of 80 x 30: type in the client's pane, look at the others, end. docs/lab.md shows
+    the same screen."""
     before = traces()
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(TERM="xterm", LINES="30", COLUMNS="80")
-        os.execv("/bin/sh", ["sh", "-c", "stty rows 30 cols 80; exec " + " ".join(command(rig))])
-    def drain():
-        while select.select([terminal], [], [], 0)[0]:
-            try:
-                if not os.read(terminal, 65536):
-                    return
-            except OSError:
-                return
-    def tmux(*arguments):
-        drain()
-        return subprocess.run(["tmux", "-L", f"tern-lab-{pid}", *arguments], capture_output=True, text=True)
-    def screen(pane):
-        return tmux("capture-pane", "-p", "-J", "-S", "-200", "-t", f"lab:0.{pane}").stdout
-    server, client, packets, shell = range(4)  # from the top left to the bottom
-    interop.wait_until(lambda: "listening at port" in screen(server), "the server's pane listens", 30)
-    interop.wait_until(lambda: "listening on eth0" in screen(packets), "the packets' pane listens", 10)
-    interop.wait_until(lambda: "tcp-upper-client -i 10.0.2.2" in screen(client), "the client's line is typed", 10)
-    tmux("send-keys", "-t", f"lab:0.{client}", "Enter")
-    interop.wait_until(lambda: re.search(r"^> *$", screen(client), re.MULTILINE), "the client's prompt", 20)
-    tmux("send-keys", "-t", f"lab:0.{client}", "hello", "Enter")
-    interop.wait_until(lambda: "HELLO" in screen(client), "the answer", 10)
-    interop.wait_until(lambda: "connected" in screen(server), "the server's word", 10)
-    interop.wait_until(lambda: "Flags [P.]" in screen(packets), "the packets", 10)
-    tmux("send-keys", "-t", f"lab:0.{shell}", "Enter")
-    interop.wait_until(lambda: "ESTAB" in screen(shell), "the socket's line", 10)
-    rig.notes += ["", *tmux("capture-pane", "-p", "-t", f"lab:0.{shell}").stdout.rstrip().splitlines()]
-    tmux("send-keys", "-t", f"lab:0.{shell}", "lab-end", "Enter")
-    interop.wait_until(lambda: (drain(), os.waitpid(pid, os.WNOHANG)[0])[1], "the end of the lab", 20)
-    os.close(terminal)
+    with terminal_of(80, 30, command(rig)) as (terminal, pid):
+        lab = Tmux(f"tern-lab-{pid}")
+        server, client, packets, shell = (f"lab:0.{n}" for n in range(4))  # from the top left to the bottom
+        wait_until(lambda: "listening at port" in lab.screen(server), "the server's pane listens", SLOW_S)
+        wait_until(lambda: "listening on eth0" in lab.screen(packets), "the packets' pane listens", SLOW_S)
+        wait_until(lambda: "tcp-upper-client -i 10.0.2.2" in lab.screen(client), "the client's line is typed", SLOW_S)
+        lab.type(client, "Enter")
+        wait_until(lambda: re.search(r"^> *$", lab.screen(client), re.MULTILINE), "the client's prompt", SLOW_S)
+        lab.type(client, "hello", "Enter")
+        wait_until(lambda: "HELLO" in lab.screen(client), "the answer", SLOW_S)
+        wait_until(lambda: "connected" in lab.screen(server), "the server's word", SLOW_S)
+        wait_until(lambda: lab.screen(packets).count(" IP 10.0.") >= 6, "the packets", SLOW_S)
+        lab.type(shell, "Enter")
+        wait_until(lambda: "ESTAB" in lab.screen(shell), "the socket's line", SLOW_S)
+        whole = terminal("capture-pane", "-p", "-t", "t")
+        lab.type(shell, "lab-end", "Enter")
+        wait_until(lambda: terminal("display-message", "-p", "-t", "t", "#{pane_dead}") == "1\n", "the end of the lab", SLOW_S)
     assert traces() == before, (before, traces())
+    rig.notes += ["", *whole.splitlines()]
+    check_page("panes", whole)
 
 
 def wrong_arguments(rig):
