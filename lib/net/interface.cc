@@ -6,18 +6,31 @@
 #include "wire/ethernet.h"
 
 namespace tern::net {
+namespace {
+
+constexpr NeighbourPolicy kArpPolicy{.ether_type = wire::ether_type::kIpv4,
+                                     .reachable_time = NeighbourTable::kReachableTime,
+                                     .goes_stale = false,
+                                     .max_waiting = NeighbourTable::kMaxWaiting};
+
+}  // namespace
 
 Interface::Interface(const StackConfig& config, Egress& egress, Counters& counters,
-                     const SipKey& key)
+                     const SipKey& key, flow::AddressBook& book)
     : egress_(egress),
       counters_(counters),
       route_(config),
       sender_(route_.own_address(), egress, counters),
-      neighbours_(config.max_neighbours, route_.gateway(), sender_, egress, counters, key),
+      neighbours_(config.max_neighbours, kArpPolicy, sender_, egress, counters, key, generation_),
       arp_(route_, neighbours_, sender_, counters),
-      echo_(route_, neighbours_, egress, counters) {}
+      echo_(route_, neighbours_, egress, counters) {
+  if (route_.gateway() != 0) neighbours_.pin(route_.gateway());
+  if (config.ip6) six_.emplace(config, egress, counters, derive_key(key, 6), book, generation_);
+}
 
 LinkState Interface::link_header(std::uint32_t destination, std::byte* out14, Instant now) {
+  if (flow::AddressBook::is_v6(destination))
+    return six_ ? six_->link_header(destination, out14, now) : LinkState::kFailed;
   const std::uint32_t next_hop = route_.next_hop(destination);
   if (next_hop == 0) return LinkState::kFailed;
   MacAddress mac;
@@ -29,16 +42,20 @@ LinkState Interface::link_header(std::uint32_t destination, std::byte* out14, In
 
 [[gnu::noinline]] void Interface::send_ip(const Frame& frame, std::uint32_t destination,
                                           Instant now) {
+  if (flow::AddressBook::is_v6(destination) && six_) return six_->send_ip(frame, destination, now);
   const std::uint32_t next_hop = route_.next_hop(destination);
   if (next_hop != 0) return neighbours_.send(frame, next_hop, now);
   ++counters_.drop_neighbour_unresolved;
   egress_.discard(frame);
 }
 
-std::size_t Interface::expire(Instant now) { return arp_.expire(now) + neighbours_.expire(now); }
+std::size_t Interface::expire(Instant now) {
+  return arp_.expire(now) + neighbours_.expire(now) + (six_ ? six_->expire(now) : 0);
+}
 
 Instant Interface::next_deadline() const {
-  return std::min(arp_.next_deadline(), neighbours_.next_deadline());
+  return std::min(
+      {arp_.next_deadline(), neighbours_.next_deadline(), six_ ? six_->next_deadline() : kNever});
 }
 
 }  // namespace tern::net

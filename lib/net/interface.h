@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "base/siphash.h"
+#include "flow/address_book.h"
 #include "net/arp_responder.h"
 #include "net/arp_sender.h"
 #include "net/egress.h"
 #include "net/icmp.h"
+#include "net/interface6.h"
 #include "net/link_state.h"
 #include "net/neighbour_table.h"
 #include "net/route.h"
@@ -23,21 +25,27 @@
 
 namespace tern::net {
 
-/// What TCP needs of the link and IP layers of one IPv4 interface: the way to a destination, the
-/// link header for it, ARP and ICMP echo. Frames go out through Egress, which must outlive it.
-/// Addresses in host byte order. No clock: every call is told the time, which must not go
-/// backwards. Thread: the stack's.
+/// What TCP needs of the link and IP layers of one interface: the way to a destination, the link
+/// header for it, ARP, neighbour discovery and ICMP echo. Frames go out through Egress, which must
+/// outlive it. An address is an IPv4 one in host byte order, or a handle of the stack's
+/// AddressBook. No clock: every call is told the time, which must not go backwards. Thread: the
+/// stack's.
 class Interface {
  public:
   using LinkState = net::LinkState;
 
   /// `key` (the neighbour table's) is derived from the stack's secret by the caller. The gateway,
-  /// if one is set, must be an on-link unicast address.
-  Interface(const StackConfig& config, Egress& egress, Counters& counters, const SipKey& key);
+  /// if one is set, must be an on-link unicast address. IPv6 is there if config.ip6 is set; `book`
+  /// outlives the interface and has room for max_neighbours + kMaxPinned addresses of its own.
+  Interface(const StackConfig& config, Egress& egress, Counters& counters, const SipKey& key,
+            flow::AddressBook& book);
 
   /// Whether a packet can be sent to `destination`: a unicast address, not our own, that is on-link
   /// or has a gateway.
-  bool has_route(std::uint32_t destination) const { return route_.next_hop(destination) != 0; }
+  bool has_route(std::uint32_t destination) const {
+    if (flow::AddressBook::is_v6(destination)) return six_ && six_->has_route(destination);
+    return route_.next_hop(destination) != 0;
+  }
 
   /// Writes the 14 bytes of Ethernet header for packets to `destination` to `out14` if kReady, and
   /// else leaves them alone. kUnresolved: the next hop is being asked for (three broadcasts, a
@@ -48,7 +56,7 @@ class Interface {
   /// Changes whenever an answer that link_header gave earlier may no longer be right, and when an
   /// entry in use has been verified, so that those who remember its header come and use it again;
   /// an entry that nobody came for is forgotten after 60 s. Never 0.
-  std::uint32_t generation() const { return neighbours_.generation(); }
+  std::uint32_t generation() const { return generation_.value(); }
 
   /// Takes a frame from Egress::allocate: 14 bytes for the Ethernet header, which is filled in
   /// here, and a complete IPv4 packet. Sends it; or lets it wait for the next hop's address (at
@@ -62,35 +70,53 @@ class Interface {
   }
 
   /// Another stack of this address has received such a frame.
-  void hear(const NeighbourNews& news, Instant now) { arp_.hear(news, now); }
+  void hear(const NeighbourNews& news, Instant now) {
+    if (news.address.is_v4()) return arp_.hear(news, now);
+    if (six_) six_->hear(news, now);
+  }
 
   /// A frame of kind kIcmp4 that is no error message. It stays the caller's.
   void receive_icmp(const wire::ParsedFrame& frame, Instant now) { echo_.receive(frame, now); }
 
-  /// Makes the address known: two ARP announcements, 2 s apart (RFC 5227 2.3). Does nothing while
-  /// the second is still to come.
-  void announce(Instant now) { arp_.announce(now); }
+  /// Makes the address known: two ARP announcements, 2 s apart (RFC 5227 2.3); and begins to look
+  /// whether the IPv6 addresses may be used. Once.
+  void announce(Instant now) {
+    arp_.announce(now);
+    if (six_) six_->start(now);
+  }
+
+  /// Of IPv6 packets, as configured or as a router says (RFC 4861 6.3.4).
+  std::uint8_t hop_limit6() const { return six_ ? six_->hop_limit() : Route6::kDefaultHopLimit; }
+
+  /// The IPv6 side; nullptr without config.ip6.
+  Interface6* six() { return six_ ? &*six_ : nullptr; }
+  const Interface6* six() const { return six_ ? &*six_ : nullptr; }
 
   /// Does what is due: retries, verifications, the second announcement. Bounded; returns how much
   /// there was. What is left over is due at once (next_deadline() in the past).
   std::size_t expire(Instant now);
   Instant next_deadline() const;
 
-  std::uint32_t waiting_frames() const { return neighbours_.waiting_frames(); }
+  std::uint32_t waiting_frames() const {
+    return neighbours_.waiting_frames() + (six_ ? six_->waiting_frames() : 0);
+  }
 
   /// Appends a snapshot of the neighbour table, in no particular order.
   void list_neighbours(Instant now, std::vector<NeighbourInfo>& out) const {
     neighbours_.list(now, out);
+    if (six_) six_->list_neighbours(now, out);
   }
 
  private:
   Egress& egress_;
   Counters& counters_;
+  Generation generation_;
   Route route_;
   ArpSender sender_;
   NeighbourTable neighbours_;
   ArpResponder arp_;
   EchoResponder echo_;
+  std::optional<Interface6> six_;
 };
 
 }  // namespace tern::net

@@ -14,6 +14,18 @@ enum class LinkState : std::uint8_t {
   kFailed,      ///< it did not answer
 };
 
+/// The version of everything that link headers are made from. Never 0.
+class Generation {
+ public:
+  std::uint32_t value() const { return value_; }
+  void advance() {
+    if (++value_ == 0) value_ = 1;
+  }
+
+ private:
+  std::uint32_t value_ = 1;
+};
+
 using tern::NeighbourInfo;
 using tern::NeighbourState;
 

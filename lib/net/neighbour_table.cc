@@ -20,6 +20,10 @@ std::string_view to_string(NeighbourState state) {
       return "VERIFYING";
     case NeighbourState::kFailed:
       return "FAILED";
+    case NeighbourState::kStale:
+      return "STALE";
+    case NeighbourState::kDelay:
+      return "DELAY";
   }
   return "?";
 }
@@ -30,24 +34,25 @@ namespace tern::net {
 namespace {
 
 // At most a quarter of the port's frames wait, where it says how many it has.
-std::uint32_t waiting_limit(const PortInfo& port) {
-  const std::uint32_t most = NeighbourTable::kMaxWaiting;
+std::uint32_t waiting_limit(const PortInfo& port, std::uint32_t most) {
   return port.tx_frames == 0 ? most : std::clamp(port.tx_frames / 4, 1U, most);
 }
 
 }  // namespace
 
-NeighbourTable::NeighbourTable(std::uint32_t max_neighbours, std::uint32_t gateway, ArpSender& arp,
-                               Egress& egress, Counters& counters, const SipKey& key)
-    : gateway_(gateway),
-      max_waiting_(waiting_limit(egress.port_info())),
-      arp_(arp),
+NeighbourTable::NeighbourTable(std::uint32_t max_neighbours, const NeighbourPolicy& policy,
+                               NeighbourAsker& asker, Egress& egress, Counters& counters,
+                               const SipKey& key, Generation& generation)
+    : policy_(policy),
+      max_waiting_(waiting_limit(egress.port_info(), policy.max_waiting)),
+      reachable_time_(policy.reachable_time),
+      asker_(asker),
       egress_(egress),
       counters_(counters),
-      pool_(max_neighbours + (gateway != 0 ? 1 : 0)),
-      index_(pool_.capacity(), key) {
-  if (gateway_ != 0) insert(gateway_, false);
-}
+      pool_(max_neighbours + kMaxPinned),
+      index_(pool_.capacity(), key),
+      max_unpinned_(max_neighbours),
+      generation_(generation) {}
 
 NeighbourTable::~NeighbourTable() {
   for (std::uint32_t i = 0; i < pool_.touched(); ++i) drop_waiting(i);
@@ -71,6 +76,8 @@ void NeighbourTable::send(const Frame& frame, std::uint32_t address, Instant now
   }
   switch (pool_[index].state) {
     case NeighbourState::kReachable:
+    case NeighbourState::kStale:
+    case NeighbourState::kDelay:
     case NeighbourState::kVerifying:
       return transmit(frame, pool_[index].mac);
     case NeighbourState::kIdle:  // use() has just left it
@@ -96,9 +103,68 @@ void NeighbourTable::learn(std::uint32_t address, const MacAddress& mac, Instant
   if (index != kNoIndex) confirm(index, mac, now);
 }
 
+// An unsolicited word proves nothing of the way there, so it is stale; and unless it says that it
+// overrides what was known, it only casts doubt on that (RFC 4861 7.2.5, appendix C).
+void NeighbourTable::take_advertisement(std::uint32_t address, const NeighbourClaim& claim,
+                                        Instant now) {
+  const std::uint32_t index = index_.find(address);
+  if (index == kNoIndex || pool_[index].state == NeighbourState::kIdle) return;
+  const Entry& entry = pool_[index];
+  const bool unknown =
+      entry.state == NeighbourState::kResolving || entry.state == NeighbourState::kFailed;
+  if (unknown && !claim.mac) return;
+  const bool differs = !unknown && claim.mac && *claim.mac != entry.mac;
+  if (differs && !claim.overrides) {
+    if (entry.state == NeighbourState::kReachable) make_stale(index, entry.mac, now);
+    return;
+  }
+  const MacAddress mac = claim.mac.value_or(entry.mac);
+  if (claim.solicited) return confirm(index, mac, now);
+  if (unknown || differs) make_stale(index, mac, now);
+}
+
+void NeighbourTable::note(std::uint32_t address, const MacAddress& mac, Instant now) {
+  std::uint32_t index = index_.find(address);
+  if (index == kNoIndex) index = insert(address, false);
+  if (index == kNoIndex) return;
+  const Entry& entry = pool_[index];
+  if (entry.mac != mac || entry.state == NeighbourState::kIdle ||
+      entry.state == NeighbourState::kResolving || entry.state == NeighbourState::kFailed)
+    make_stale(index, mac, now);
+}
+
+void NeighbourTable::pin(std::uint32_t address) {
+  std::uint32_t index = index_.find(address);
+  if (index != kNoIndex && pool_[index].pinned) return;
+  TERN_ASSERT(pinned_ < kMaxPinned);
+  ++pinned_;  // which makes room for it
+  if (index == kNoIndex) index = insert(address, true);
+  pool_[index].pinned = true;
+  set_age(index);
+}
+
+void NeighbourTable::unpin(std::uint32_t address) {
+  const std::uint32_t index = index_.find(address);
+  if (index == kNoIndex || !pool_[index].pinned) return;
+  --pinned_;
+  pool_[index].pinned = false;
+  set_age(index);
+  if (pool_[index].state == NeighbourState::kIdle) remove(index);
+}
+
+bool NeighbourTable::has_failed(std::uint32_t address) const {
+  const std::uint32_t index = index_.find(address);
+  return index != kNoIndex && pool_[index].state == NeighbourState::kFailed;
+}
+
+void NeighbourTable::set_times(Duration reachable_time, Duration retry_interval) {
+  if (reachable_time > Duration::zero()) reachable_time_ = reachable_time;
+  if (retry_interval > Duration::zero()) retry_interval_ = retry_interval;
+}
+
 std::size_t NeighbourTable::expire(Instant now) {
   std::size_t handled = 0;
-  for (IndexList* list : {&second_timers_, &reachable_timers_}) {
+  for (IndexList* list : {&second_timers_, &reachable_timers_, &delay_timers_}) {
     while (handled < kMaxPerExpire) {
       const std::uint32_t index = list->front();
       if (index == kNoIndex || pool_[index].deadline > now) break;
@@ -111,7 +177,7 @@ std::size_t NeighbourTable::expire(Instant now) {
 
 Instant NeighbourTable::next_deadline() const {
   Instant next = kNever;
-  for (const IndexList* list : {&second_timers_, &reachable_timers_})
+  for (const IndexList* list : {&second_timers_, &reachable_timers_, &delay_timers_})
     if (list->front() != kNoIndex) next = std::min(next, pool_[list->front()].deadline);
   return next;
 }
@@ -122,7 +188,7 @@ void NeighbourTable::list(Instant now, std::vector<NeighbourInfo>& out) const {
     if (entry.address == 0) continue;
     const Duration age =
         entry.state == NeighbourState::kIdle ? Duration::zero() : now - entry.since;
-    out.push_back({Ipv4Address(entry.address), entry.mac, entry.state, age, is_gateway(entry),
+    out.push_back({asker_.address_of(entry.address), entry.mac, entry.state, age, entry.pinned,
                    entry.waiting_count});
   }
 }
@@ -141,14 +207,17 @@ std::uint32_t NeighbourTable::use(std::uint32_t address, Instant now) {
   if (entry.state == NeighbourState::kIdle ||
       (entry.state == NeighbourState::kFailed && !held_down))
     begin_resolution(index, now);
+  if (entry.state == NeighbourState::kStale) begin_delay(index, now);
   return index;
 }
 
 std::uint32_t NeighbourTable::insert(std::uint32_t address, bool displace_used) {
-  if (pool_.available() == 0 && !make_room(displace_used)) return kNoIndex;
+  const bool full = pool_.in_use() >= max_unpinned_ + pinned_;
+  if (full && !make_room(displace_used)) return kNoIndex;
   const std::uint32_t index = pool_.acquire();
   pool_[index] = Entry{};
   pool_[index].address = address;
+  asker_.keep(address);
   index_.insert(address, index);
   set_age(index);
   return index;
@@ -162,19 +231,20 @@ bool NeighbourTable::make_room(bool displace_used) {
   return true;
 }
 
-// Forgets an entry. The gateway's stays in the table, idle, so that there is always room for it.
+// Forgets an entry. A pinned one stays in the table, idle, so that there is always room for it.
 void NeighbourTable::remove(std::uint32_t index) {
   Entry& entry = pool_[index];
   TERN_ASSERT(entry.waiting_count == 0);
   answer_changed(entry);
   set_timer(index, nullptr, kNever);
-  if (is_gateway(entry)) {
+  if (entry.pinned) {
     entry.mac = {};
     entry.state = NeighbourState::kIdle;
     return;
   }
   if (entry.age_list != nullptr) entry.age_list->remove(age_links(), index);
   index_.erase(entry.address);
+  asker_.forget(entry.address);
   entry.address = 0;
   pool_.release(index);
 }
@@ -194,11 +264,11 @@ void NeighbourTable::ask(std::uint32_t index, Instant now) {
   Entry& entry = pool_[index];
   ++entry.tries;
   if (entry.state == NeighbourState::kVerifying) {
-    arp_.request(entry.address, entry.mac);
+    asker_.request(entry.address, entry.mac);
   } else {
-    arp_.request(entry.address);
+    asker_.request(entry.address);
   }
-  set_timer(index, &second_timers_, now + kRetryInterval);
+  set_timer(index, &second_timers_, now + retry_interval_);
 }
 
 // Any word from a neighbour refreshes its entry (RFC 1122 2.3.2.1).
@@ -212,8 +282,33 @@ void NeighbourTable::confirm(std::uint32_t index, const MacAddress& mac, Instant
   entry.mac = mac;
   entry.state = NeighbourState::kReachable;
   entry.since = now;
-  set_timer(index, &reachable_timers_, now + kReachableTime);
+  set_timer(index, &reachable_timers_, now + reachable_time_);
   send_waiting(index);
+}
+
+// RFC 4861 7.3.3: nothing is sent until somebody uses it; those who remember its header are called.
+void NeighbourTable::make_stale(std::uint32_t index, const MacAddress& mac, Instant now) {
+  Entry& entry = pool_[index];
+  answer_changed(entry);
+  entry.mac = mac;
+  entry.state = NeighbourState::kStale;
+  entry.since = now;
+  set_timer(index, nullptr, kNever);
+  if (entry.waiting_count == 0) return;
+  send_waiting(index);
+  begin_delay(index, now);
+}
+
+// Time for those above to hear from the neighbour by themselves.
+void NeighbourTable::begin_delay(std::uint32_t index, Instant now) {
+  pool_[index].state = NeighbourState::kDelay;
+  set_timer(index, &delay_timers_, now + kDelayFirstProbe);
+}
+
+void NeighbourTable::verify(std::uint32_t index, Instant now) {
+  pool_[index].state = NeighbourState::kVerifying;
+  pool_[index].tries = 0;
+  ask(index, now);
 }
 
 void NeighbourTable::fail(std::uint32_t index, Instant now) {
@@ -226,20 +321,21 @@ void NeighbourTable::fail(std::uint32_t index, Instant now) {
 
 void NeighbourTable::on_deadline(std::uint32_t index, Instant now) {
   Entry& entry = pool_[index];
-  TERN_ASSERT(entry.state != NeighbourState::kIdle);
+  TERN_ASSERT(entry.state != NeighbourState::kIdle && entry.state != NeighbourState::kStale);
   switch (entry.state) {
     case NeighbourState::kReachable:
-      if (!entry.used && !is_gateway(entry)) return remove(index);
-      entry.state = NeighbourState::kVerifying;
-      entry.tries = 0;
-      return ask(index, now);
+      if (policy_.goes_stale) return make_stale(index, entry.mac, entry.since);
+      return entry.used || entry.pinned ? verify(index, now) : remove(index);
+    case NeighbourState::kDelay:
+      return verify(index, now);
     case NeighbourState::kVerifying:
       return entry.tries < kMaxTries ? ask(index, now) : remove(index);
     case NeighbourState::kResolving:
       return entry.tries < kMaxTries ? ask(index, now) : fail(index, now);
     case NeighbourState::kFailed:
       return remove(index);
-    case NeighbourState::kIdle:  // has no timer
+    case NeighbourState::kIdle:  // have no timer
+    case NeighbourState::kStale:
       break;
   }
 }
@@ -249,7 +345,7 @@ void NeighbourTable::on_deadline(std::uint32_t index, Instant now) {
 void NeighbourTable::enqueue(std::uint32_t index, const Frame& frame) {
   Entry& entry = pool_[index];
   const bool full = entry.waiting_count == kMaxWaitingPerEntry ||
-                    (waiting_frames_ >= max_waiting_ && !is_gateway(entry));
+                    (waiting_frames_ >= max_waiting_ && !entry.pinned);
   if (full) ++counters_.drop_neighbour_queue;
   if (full && entry.waiting_count == 0) return egress_.discard(frame);
   if (full) {
@@ -285,7 +381,7 @@ std::uint32_t NeighbourTable::drop_waiting(std::uint32_t index) {
 }
 
 void NeighbourTable::transmit(const Frame& frame, const MacAddress& mac) {
-  wire::write_ethernet(frame.data, {mac, arp_.own_mac(), wire::ether_type::kIpv4});
+  wire::write_ethernet(frame.data, {mac, egress_.port_info().mac, policy_.ether_type});
   egress_.send(frame);
 }
 
@@ -303,7 +399,7 @@ void NeighbourTable::set_timer(std::uint32_t index, IndexList* list, Instant dea
 void NeighbourTable::set_age(std::uint32_t index) {
   Entry& entry = pool_[index];
   if (entry.age_list != nullptr) entry.age_list->remove(age_links(), index);
-  const bool pinned = entry.waiting_count > 0 || is_gateway(entry);
+  const bool pinned = entry.waiting_count > 0 || entry.pinned;
   entry.age_list = pinned ? nullptr : entry.ever_used ? &used_ : &unused_;
   if (entry.age_list != nullptr) entry.age_list->push_back(age_links(), index);
 }
@@ -311,8 +407,7 @@ void NeighbourTable::set_age(std::uint32_t index) {
 // An entry that nobody has asked for has given no answer: a flood of those that ARP packets make
 // does not send TCP back to the table.
 void NeighbourTable::answer_changed(const Entry& entry) {
-  if (!entry.ever_used) return;
-  if (++generation_ == 0) generation_ = 1;
+  if (entry.ever_used) generation_.advance();
 }
 
 }  // namespace tern::net

@@ -9,42 +9,66 @@
 #include "base/index_list.h"
 #include "base/index_pool.h"
 #include "net/address_index.h"
-#include "net/arp_sender.h"
 #include "net/egress.h"
 #include "net/link_state.h"
+#include "net/neighbour_asker.h"
 #include "tern/stats.h"
 #include "tern/time.h"
 
 namespace tern::net {
 
-/// Who is who on the link (RFC 826, RFC 1122 2.3.2), with the packets that wait for an answer.
+/// How the entries of an address family live.
+struct NeighbourPolicy {
+  std::uint16_t ether_type = 0;
+  Duration reachable_time{};
+  /// RFC 4861 7.3: what has not been confirmed for that long is stale, used all the same, and
+  /// verified 5 s after the first use. Else (ARP) it is verified at once if it was used, and
+  /// forgotten if not.
+  bool goes_stale = false;
+  /// Frames that may wait in all, besides those for pinned entries.
+  std::uint32_t max_waiting = 0;
+};
+
+/// Who is who on the link (RFC 826, RFC 1122 2.3.2; RFC 4861 7), with the packets that wait for an
+/// answer; of one address family.
 ///
 ///   kIdle -> kResolving -> kReachable <-> kVerifying -> gone
 ///                 \-> kFailed -> gone
 ///
-/// Every deadline is a constant after the event that sets it, so two FIFO lists keep all entries in
-/// order of their deadlines. All memory is taken at the start. What a flood of ARP packets can do
-/// is displace entries that nobody has used; what a flood of packets to be answered can do is
-/// displace the least recently used ones. The gateway's entry is there for good. Addresses in host
-/// byte order. `now` must not go backwards. Thread: the stack's.
+/// and where entries go stale (RFC 4861's REACHABLE, STALE, DELAY, PROBE):
+///
+///   kReachable -> kStale -> kDelay -> kVerifying -> kReachable | gone
+///
+/// Every deadline is a constant after the event that sets it, so three FIFO lists keep all entries
+/// in order of their deadlines. (A router may change the constants; entries from before then may
+/// delay later ones.) All memory is taken at the start. What a flood of packets that claim
+/// addresses can do is displace entries that nobody has used; what a flood of packets to be
+/// answered can do is displace the least recently used ones. Pinned entries, those of gateways, are
+/// there for good. Addresses are numbers: IPv4's in host byte order, or handles. `now` must not go
+/// backwards. Thread: the stack's.
 class NeighbourTable {
  public:
-  static constexpr Duration kReachableTime = std::chrono::seconds(60);
-  static constexpr Duration kRetryInterval = std::chrono::seconds(1);  // RFC 1122: 1 per second
+  static constexpr Duration kReachableTime = std::chrono::seconds(60);   // ARP's
+  static constexpr Duration kDelayFirstProbe = std::chrono::seconds(5);  // RFC 4861 10
+  static constexpr Duration kRetryInterval = std::chrono::seconds(1);    // RFC 1122: 1 per second
   static constexpr Duration kHoldDown = std::chrono::seconds(1);
   static constexpr unsigned kMaxTries = 3;
   static constexpr unsigned kMaxWaitingPerEntry = 3;
-  /// Frames that may wait in all (besides the gateway's): unanswered addresses must not take the
-  /// port's frames away from the answered ones.
-  static constexpr std::uint32_t kMaxWaiting = 512;
-  static_assert(kMaxWaiting + kMaxWaitingPerEntry + Egress::kStageLimit + 2 * Egress::kSpares <=
+  /// Frames that may wait in all (besides the gateways'): unanswered addresses must not take the
+  /// port's frames away from the answered ones. IPv4's, and IPv6's.
+  static constexpr std::uint32_t kMaxWaiting = 512, kMaxWaiting6 = 256;
+  /// Entries that may be pinned: IPv4's gateway, IPv6's routers.
+  static constexpr std::uint32_t kMaxPinned = 4;
+  static_assert(kMaxWaiting + kMaxWaiting6 + 2 * kMaxPinned * kMaxWaitingPerEntry +
+                    Egress::kStageLimit + 2 * Egress::kSpares <=
                 Egress::kCapacity);
   /// Entries that one expire() handles; the rest are due at once in the next.
   static constexpr std::size_t kMaxPerExpire = 64;
 
-  /// `gateway`: 0 = none. Holds `max_neighbours` entries besides the gateway's.
-  NeighbourTable(std::uint32_t max_neighbours, std::uint32_t gateway, ArpSender& arp,
-                 Egress& egress, Counters& counters, const SipKey& key);
+  /// Holds `max_neighbours` entries besides the pinned ones. `generation`: advanced whenever an
+  /// answer of look_up() may no longer be right.
+  NeighbourTable(std::uint32_t max_neighbours, const NeighbourPolicy& policy, NeighbourAsker& asker,
+                 Egress& egress, Counters& counters, const SipKey& key, Generation& generation);
   ~NeighbourTable();  // discards the waiting frames
   NeighbourTable(const NeighbourTable&) = delete;
   NeighbourTable& operator=(const NeighbourTable&) = delete;
@@ -63,10 +87,26 @@ class NeighbourTable {
   /// The same, and if there is no entry, makes one where that displaces none in use.
   void learn(std::uint32_t address, const MacAddress& mac, Instant now);
 
+  /// RFC 4861 7.2.5: `address` advertises itself. Changes only an entry that there is.
+  void take_advertisement(std::uint32_t address, const NeighbourClaim& claim, Instant now);
+
+  /// Something else came from `address`, and said that it is at `mac` (RFC 4861 7.2.3, 6.3.4): good
+  /// enough to be tried, i.e. stale. Makes an entry where that displaces none in use.
+  void note(std::uint32_t address, const MacAddress& mac, Instant now);
+
+  /// Keeps an entry for `address` from now on, at most kMaxPinned; or no longer.
+  void pin(std::uint32_t address);
+  void unpin(std::uint32_t address);
+
+  /// Whether packets to `address` are known not to arrive: it has not answered.
+  bool has_failed(std::uint32_t address) const;
+
+  /// What a router says (RFC 4861 6.3.4). Zero: as it is.
+  void set_times(Duration reachable_time, Duration retry_interval);
+
   std::size_t expire(Instant now);  // returns entries handled
   Instant next_deadline() const;
 
-  std::uint32_t generation() const { return generation_; }
   std::uint32_t waiting_frames() const { return waiting_frames_; }
   std::uint32_t size() const { return pool_.in_use(); }
   void list(Instant now, std::vector<NeighbourInfo>& out) const;
@@ -80,6 +120,7 @@ class NeighbourTable {
     std::uint8_t waiting_count = 0;  // oldest first in `waiting`
     bool used = false;               // since it was last verified
     bool ever_used = false;          // so an answer of ours may be remembered
+    bool pinned = false;
     IndexLinks timer_links, age_links;
     Instant deadline = kNever;
     Instant since{};  // last confirmed, or begun to resolve
@@ -96,6 +137,9 @@ class NeighbourTable {
   void begin_resolution(std::uint32_t index, Instant now);
   void ask(std::uint32_t index, Instant now);
   void confirm(std::uint32_t index, const MacAddress& mac, Instant now);
+  void make_stale(std::uint32_t index, const MacAddress& mac, Instant now);
+  void begin_delay(std::uint32_t index, Instant now);
+  void verify(std::uint32_t index, Instant now);
   void fail(std::uint32_t index, Instant now);
   void on_deadline(std::uint32_t index, Instant now);
 
@@ -113,21 +157,25 @@ class NeighbourTable {
   auto age_links() {
     return [this](std::uint32_t index) -> IndexLinks& { return pool_[index].age_links; };
   }
-  bool is_gateway(const Entry& entry) const { return entry.address == gateway_; }
 
-  const std::uint32_t gateway_;
+  const NeighbourPolicy policy_;
   const std::uint32_t max_waiting_;
-  ArpSender& arp_;
+  Duration reachable_time_;
+  Duration retry_interval_ = kRetryInterval;
+  NeighbourAsker& asker_;
   Egress& egress_;
   Counters& counters_;
   IndexPool<Entry> pool_;
   AddressIndex index_;
   IndexList second_timers_;     // retries and hold-downs: due a second after they were set
-  IndexList reachable_timers_;  // due kReachableTime after they were set
-  IndexList unused_;            // never used, oldest first   } the gateway and entries with
+  IndexList reachable_timers_;  // due the reachable time after they were set
+  IndexList delay_timers_;      // due kDelayFirstProbe after they were set
+  IndexList unused_;            // never used, oldest first   } pinned entries and those with
   IndexList used_;              // least recently used first  } waiting frames are in neither
+  const std::uint32_t max_unpinned_;
+  std::uint32_t pinned_ = 0;
   std::uint32_t waiting_frames_ = 0;
-  std::uint32_t generation_ = 1;
+  Generation& generation_;
 };
 
 }  // namespace tern::net

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "net/icmp6_error.h"
 #include "stack/stack_impl.h"
 #include "tcp/half_open.h"
 #include "tcp/header_prediction.h"
@@ -122,8 +123,10 @@ void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
       if (!receive_icmp(slot.parsed, frame, now)) return;
       break;
     case wire::FrameKind::kIcmp6:
+      if (!receive_icmp6(slot.parsed, frame, now)) return;
+      break;
     case wire::FrameKind::kProblem6:
-      count_drop(counters_, DropReason::drop_ip_protocol);
+      receive_problem6(slot.parsed, frame, now);
       break;
     case wire::FrameKind::kDrop:
       count_drop(counters_, slot.parsed.drop);
@@ -215,17 +218,40 @@ void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
 // False: the frame went to another stack, since an error message need not arrive where its
 // connection lives.
 bool StackImpl::receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
-  const auto error = net::parse_icmp_error(frame);
-  if (!error) {
-    interface_.receive_icmp(frame, now);
-    return true;
+  if (const auto error = net::parse_icmp_error(frame))
+    return receive_icmp_error(*error, buffer, now);
+  interface_.receive_icmp(frame, now);
+  return true;
+}
+
+bool StackImpl::receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
+  const wire::Ipv6View ip(
+      std::span<const std::byte, wire::kIpv6HeaderBytes>(frame.ipv6, wire::kIpv6HeaderBytes));
+  const wire::Icmpv6Packet packet{ip.source(), ip.destination(), ip.hop_limit(), frame.payload};
+  if (const auto error = net::parse_icmp6_error(packet, book_))
+    return receive_icmp_error(*error, buffer, now);
+  std::array<NeighbourNews, net::Interface6::kMaxNews> news;
+  const std::size_t count = interface_.six()->receive(packet, frame.source_mac, now, news);
+  if (steering_ != nullptr) {
+    for (std::size_t i = 0; i < count; ++i)
+      counters_.neighbour_news_lost += steering_->tell(news[i]);
   }
-  const flow::FourTuple4 tuple{error->source, error->destination, error->source_port,
-                               error->destination_port};
+  if (count > 0) follow_own6();
+  return true;
+}
+
+void StackImpl::receive_problem6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
+  count_drop(counters_, frame.problem.reason);
+  interface_.six()->report_problem(frame, buffer, now);
+}
+
+bool StackImpl::receive_icmp_error(const net::IcmpError& error, const Frame& buffer, Instant now) {
+  const flow::FourTuple4 tuple{error.source, error.destination, error.source_port,
+                               error.destination_port};
   const std::uint32_t index =
       tcp::find(engine_, flow::table_hash(engine_.keys.table, tuple), tuple);
   if (tcp::names_tcb(index)) {  // nor does kNoIndex
-    tcp::receive_icmp_error(engine_, engine_.tcbs[index], *error);
+    tcp::receive_icmp_error(engine_, engine_.tcbs[index], error);
     return true;
   }
   if (steering_ != nullptr && index == kNoIndex &&
@@ -254,6 +280,7 @@ std::size_t StackImpl::hear_news(Instant now) {
   const std::size_t count = steering_->hear(news);
   for (std::size_t i = 0; i < count; ++i) interface_.hear(news[i], now);
   counters_.neighbour_news += count;
+  if (count > 0) follow_own6();
   return count;
 }
 

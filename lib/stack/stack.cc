@@ -38,17 +38,19 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       bin_(port),
       egress_(port, counters_),
       book_(book_capacity(config_), keys_.addresses),
-      interface_(config_, egress_, counters_, keys_.neighbours),
+      interface_(config_, egress_, counters_, keys_.neighbours, book_),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
               steering),
       parse_context_{.mac = port.info().mac,
                      .address = config.address.address.value(),
                      .subnet_broadcast = config.address.broadcast().value(),
                      .trust_missing_checksum = port.info().trust_missing_checksum} {
-  if (!config_.ip6) return;
-  parse_context_.own6 = {config_.ip6->address, wire::link_local_of(port.info().mac)};
-  for (const Ipv6Address& own : parse_context_.own6) book_.add_own(own);
-  parse_context_.own6_count = wire::ParseContext::kMaxOwn6;
+  if (interface_.six() == nullptr) return;
+  for (const net::OwnAddresses6::Address& own : interface_.six()->own().all()) {
+    book_.add_own(own.address);
+    parse_context_.own6[parse_context_.own6_count++] = own.address;
+  }
+  follow_own6();
 }
 
 StackImpl::~StackImpl() {
@@ -60,10 +62,8 @@ StackImpl::~StackImpl() {
 
 std::size_t StackImpl::poll(Instant now) {
   engine_.set_time(now);
-  if (!announced_) {
-    announced_ = true;
-    interface_.announce(now);
-  }
+  if (!announced_) [[unlikely]]
+    start_interface(now);
   const bool link_up = port_.link_up();
   std::size_t work = link_up ? receive_burst(now) : 0;
   if (steering_ != nullptr) work += hear_news(now);
@@ -80,6 +80,18 @@ std::size_t StackImpl::poll(Instant now) {
   return work;
 }
 
+[[gnu::noinline]] void StackImpl::start_interface(Instant now) {
+  announced_ = true;
+  interface_.announce(now);
+  follow_own6();
+}
+
+// Which of the own IPv6 addresses packets may be for, now that another one may be used or not.
+void StackImpl::follow_own6() {
+  if (interface_.six() == nullptr) return;
+  parse_context_.own6_usable = interface_.six()->own().usable_mask();
+}
+
 std::size_t StackImpl::expire_timers(Instant now) {
   std::size_t work =
       engine_.wheel.advance(static_cast<timer::Tick>(engine_.tick), kTimersPerPoll,
@@ -89,7 +101,9 @@ std::size_t StackImpl::expire_timers(Instant now) {
       now, kTimersPerPoll, [this](std::uint32_t record) { tcp::leave_time_wait(engine_, record); });
   work += tcp::expire_half_open(engine_, kTimersPerPoll);
   engine_.flood_watch.expire(now);
-  return work + interface_.expire(now);
+  const std::size_t interface_work = interface_.expire(now);
+  if (interface_work > 0) follow_own6();
+  return work + interface_work;
 }
 
 // Everything that this poll has made ready leaves in one burst; what the port does not take stays.

@@ -6,6 +6,7 @@
 #include "base/frame_bin.h"
 #include "flow/address_book.h"
 #include "net/egress.h"
+#include "net/icmp_error.h"
 #include "net/interface.h"
 #include "tcp/engine.h"
 #include "tern/stack.h"
@@ -96,6 +97,9 @@ class StackImpl {
   [[gnu::noinline]] void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
   [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);
   bool receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
+  bool receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
+  bool receive_icmp_error(const net::IcmpError& error, const Frame& buffer, Instant now);
+  void receive_problem6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
   [[gnu::noinline]] void receive_without_tcb(std::uint32_t entry, const Slot& slot,
@@ -105,6 +109,8 @@ class StackImpl {
   // stack.cc
   std::uint32_t own_address(const IpAddress& address) const;
   std::uint32_t find_address(const IpAddress& address) const;
+  void start_interface(Instant now);
+  void follow_own6();
   std::size_t expire_timers(Instant now);
   std::size_t transmit(bool link_up);
   void watch_floods();

@@ -65,7 +65,8 @@ wire::Ipv6Header ipv6_header(const Engine& e, const flow::FourTuple4& tuple) {
   return {.source = e.book.address(tuple.local_address),
           .destination = e.book.address(tuple.remote_address),
           .flow_label = flow_label(e, tuple),
-          .next_header = wire::ip_protocol::kTcp};
+          .next_header = wire::ip_protocol::kTcp,
+          .hop_limit = e.net.hop_limit6()};
 }
 
 // The lengths are 0, and so they are in the checksums: that of IP, and the sum of the

@@ -21,12 +21,12 @@ inline constexpr std::uint8_t kDestinationUnreachable = 1, kPacketTooBig = 2, kT
                               kRedirect = 137, kListenerReport2 = 143;
 }
 
-/// Codes of kDestinationUnreachable (RFC 4443 3.1) and of kParameterProblem (3.4).
+/// Codes of kDestinationUnreachable (RFC 4443 3.1). Those of kParameterProblem are in
+/// ipv6_extension.h.
 namespace icmpv6_code {
 inline constexpr std::uint8_t kNoRoute = 0, kProhibited = 1, kBeyondScope = 2, kAddress = 3,
                               kPort = 4, kPolicy = 5, kRouteRejected = 6;
-inline constexpr std::uint8_t kErroneousField = 0, kUnknownNextHeader = 1, kUnknownOption = 2;
-}  // namespace icmpv6_code
+}
 
 /// An ICMPv6 message, its checksum not yet looked at, with what its rules need of the IPv6 header.
 struct Icmpv6Packet {

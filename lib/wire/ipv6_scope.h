@@ -19,11 +19,6 @@ inline constexpr Ipv6Address kAllListenerRouters{
     {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16}};  // RFC 3810 5.2.14
 }  // namespace ipv6_group
 
-/// fe80::/10.
-constexpr bool is_link_local(const Ipv6Address& address) {
-  return address.octets()[0] == 0xfe && (address.octets()[1] & 0xc0) == 0x80;
-}
-
 /// ff02::1:ffXX:XXXX, the group in which an address's owner is asked for (RFC 4291 2.7.1).
 constexpr Ipv6Address solicited_node(const Ipv6Address& address) {
   std::array<std::uint8_t, 16> octets{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};

@@ -30,7 +30,7 @@ void write_router_alert(std::byte* out, std::uint8_t next_header) {
 
 std::optional<ListenerQuery> parse_listener_query(const Icmpv6Packet& packet) {
   const auto message = packet.message;
-  if (packet.hop_limit != 1 || !is_link_local(packet.source)) return std::nullopt;
+  if (packet.hop_limit != 1 || !packet.source.is_link_local()) return std::nullopt;
   if (message.size() != kQuery1Bytes && message.size() < kQuery2Bytes) return std::nullopt;
   const auto header = parse_icmpv6(message, packet.source, packet.destination);
   if (!header || header->type != icmpv6_type::kListenerQuery) return std::nullopt;

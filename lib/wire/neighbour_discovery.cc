@@ -116,7 +116,7 @@ std::optional<NeighbourAdvertisement> parse_neighbour_advertisement(const Icmpv6
 }
 
 std::optional<RouterAdvertisement> parse_router_advertisement(const Icmpv6Packet& packet) {
-  if (!is_link_local(packet.source) ||
+  if (!packet.source.is_link_local() ||
       !is_sound(packet, icmpv6_type::kRouterAdvertisement, kRouterAdvertisementBytes))
     return std::nullopt;
   const std::byte* p = packet.message.data();

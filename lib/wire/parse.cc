@@ -134,7 +134,9 @@ DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<s
 // Which of the interface's addresses this is, or own6_count.
 std::uint8_t own6_index(const ParseContext& context, const Ipv6Address& address) {
   std::uint8_t index = 0;
-  while (index < context.own6_count && context.own6[index] != address) ++index;
+  while (index < context.own6_count &&
+         ((context.own6_usable >> index & 1) == 0 || context.own6[index] != address))
+    ++index;
   return index;
 }
 

@@ -23,10 +23,12 @@ struct ParseContext {
   std::uint32_t address = 0;  // the interface's IPv4 address, host order
   std::uint32_t subnet_broadcast = 0;   // a source of this address is invalid
   bool trust_missing_checksum = false;  // PortInfo's
-  // The interface's IPv6 addresses; none = IPv6 is off, or may not be used yet.
+  // The interface's IPv6 addresses; none = IPv6 is off.
   static constexpr std::size_t kMaxOwn6 = 2;
   std::array<Ipv6Address, kMaxOwn6> own6{};
   std::uint8_t own6_count = 0;
+  std::uint8_t own6_usable = 0xff;  // bit i: own6[i] may be used; else it is not ours yet, or not
+                                    // at all (RFC 4862 5.4)
 };
 
 /// Why an IPv6 packet is dropped of which its sender is to be told (RFC 4443 3.4).

@@ -19,9 +19,25 @@ struct Flow {
 /// What one stack has heard of a neighbour and the others of the same interface may need: the
 /// answer to a question of theirs can arrive at any of them.
 struct NeighbourNews {
+  enum class Kind : std::uint8_t {
+    kClaim,          ///< `address` has spoken, and is at `mac`
+    kAdvertisement,  ///< IPv6: an answer or an announcement (RFC 4861 4.4)
+    kRouter,         ///< IPv6: a router has advertised itself (RFC 4861 4.2)
+    kPrefix,         ///< IPv6: it says that this prefix is on-link
+    kDuplicate,      ///< IPv6: another host has this address of ours (RFC 4862 5.4)
+  };
+
   IpAddress address;
-  MacAddress mac;
+  MacAddress mac{};       ///< zero: it did not say
   bool wants_us = false;  ///< it asked for our address, so it is worth remembering (RFC 826)
+  Kind kind = Kind::kClaim;
+  bool solicited = false, overrides = false;  ///< kAdvertisement
+  bool is_router = false;                     ///< kAdvertisement
+  std::uint8_t prefix_length = 0;             ///< kPrefix
+  std::uint8_t hop_limit = 0;                 ///< kRouter: for what this host sends; 0 = not said
+  std::uint32_t lifetime_s = 0;  ///< kRouter: as a default router; kPrefix: 0xffffffff = for ever
+  std::uint32_t mtu = 0;         ///< kRouter: of the link; 0 = not said
+  std::uint32_t reachable_ms = 0, retransmit_ms = 0;  ///< kRouter; 0 = not said
 };
 
 /// What becomes of a segment that no connection of this stack awaits.

@@ -96,7 +96,8 @@ class InterfaceTest : public testing::Test {
     egress_.reset();
     counters_ = {};
     egress_ = std::make_unique<Egress>(port_, counters_);
-    interface_ = std::make_unique<Interface>(config_, *egress_, counters_, SipKey{1, 2});
+    book_ = std::make_unique<flow::AddressBook>(config_.max_neighbours + 64, SipKey{3, 4});
+    interface_ = std::make_unique<Interface>(config_, *egress_, counters_, SipKey{1, 2}, *book_);
   }
 
   Interface& net() { return *interface_; }
@@ -182,7 +183,7 @@ class InterfaceTest : public testing::Test {
   }
   std::optional<NeighbourInfo> neighbour(std::uint32_t address) {
     for (const NeighbourInfo& info : neighbours())
-      if (info.address.value() == address) return info;
+      if (info.address.v4().value() == address) return info;
     return {};
   }
 
@@ -191,6 +192,7 @@ class InterfaceTest : public testing::Test {
   Counters counters_;
   Instant now_{1s};
   std::unique_ptr<Egress> egress_;
+  std::unique_ptr<flow::AddressBook> book_;
   std::unique_ptr<Interface> interface_;
 };
 

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "net/icmp6.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "wire/ethernet.h"
+#include "wire/ipv6.h"
+#include "wire/ipv6_extension.h"
+#include "wire/ipv6_scope.h"
+
+namespace tern::net {
+namespace {
+
+constexpr std::size_t kMessageOffset = wire::kEthernetHeaderBytes + wire::kIpv6HeaderBytes;
+// An error message with all that it quotes fits everywhere (RFC 4443 2.4 (c)).
+constexpr std::size_t kMaxQuoteBytes =
+    Route6::kMinMtu - wire::kIpv6HeaderBytes - wire::kIcmpHeaderBytes;
+
+// Whether the packet, behind headers with options that were to be skipped, is an ICMPv6 error.
+bool is_icmp_error(std::span<const std::byte> packet) {
+  using namespace wire::next_header;
+  std::uint8_t next = load_u8(&packet[6]);
+  std::size_t at = wire::kIpv6HeaderBytes;
+  for (unsigned headers = 0; headers < wire::kMaxExtensionHeaders; ++headers) {
+    if (packet.size() < at + 8) return false;
+    if (next == kIcmpv6) return (load_u8(&packet[at]) & 0x80) == 0;
+    if (next != kHopByHop && next != kRouting && next != kDestinationOptions) return false;
+    next = load_u8(&packet[at]);
+    at += 8 * (load_u8(&packet[at + 1]) + std::size_t{1});
+  }
+  return false;
+}
+
+}  // namespace
+
+void Icmp6Responder::receive(const wire::Icmpv6Packet& packet, Instant now) {
+  if (answer(packet, now)) {
+    ++counters_.icmp_echo_replies;
+  } else {
+    ++counters_.drop_icmp;
+  }
+}
+
+// RFC 4443 4.2: the data, identifier and sequence number go back as they came, from the address
+// that was asked, or, where that was a group, from one of ours.
+bool Icmp6Responder::answer(const wire::Icmpv6Packet& request, Instant now) {
+  const auto header = wire::parse_icmpv6(request.message, request.source, request.destination);
+  if (!header || header->type != wire::icmpv6_type::kEchoRequest || header->code != 0) return false;
+  const Ipv6Address* source = own_.is_usable(request.destination)  ? &request.destination
+                              : request.destination.is_multicast() ? own_.source_for(request.source)
+                                                                   : nullptr;
+  if (source == nullptr || !route_.is_unicast(request.source) || !fits(request.message.size()) ||
+      !limit_.take(now))
+    return false;
+  Frame reply;
+  if (!egress_.allocate(reply)) return false;
+  const std::span<std::byte> message(reply.data + kMessageOffset, request.message.size());
+  std::memcpy(message.data(), request.message.data(), message.size());
+  wire::write_icmpv6(message, *source, request.source,
+                     {.type = wire::icmpv6_type::kEchoReply, .rest = header->rest});
+  send(*source, request.source, message.size(), reply, now);
+  return true;
+}
+
+bool Icmp6Responder::fits(std::size_t message_bytes) const {
+  const PortInfo& port = egress_.port_info();
+  const std::size_t most = std::min<std::size_t>(
+      route_.link_mtu(), port.frame_capacity - std::uint32_t{wire::kEthernetHeaderBytes});
+  return wire::kIpv6HeaderBytes + message_bytes <= most;
+}
+
+void Icmp6Responder::report_problem(const wire::ParsedFrame& frame, const Frame& buffer,
+                                    Instant now) {
+  const std::size_t ip_offset = static_cast<std::size_t>(frame.ipv6 - buffer.data);
+  const std::span<const std::byte> packet = buffer.bytes().subspan(ip_offset);
+  const wire::Ipv6View ip(packet.first<wire::kIpv6HeaderBytes>());
+  const Ipv6Address source = ip.source(), destination = ip.destination();
+  const bool to_group = destination.is_multicast();
+  const Ipv6Address* from = to_group ? own_.source_for(source) : &destination;
+  if (from == nullptr || (to_group && !frame.problem.to_multicast_too) ||
+      !route_.is_unicast(source) || is_icmp_error(packet) || !error_limit_.take(now))
+    return;
+  Frame error;
+  if (!egress_.allocate(error)) return;
+  const std::size_t whole =
+      std::min(packet.size(), wire::kIpv6HeaderBytes + std::size_t{ip.payload_bytes()});
+  const std::size_t quoted = std::min(whole, kMaxQuoteBytes);
+  const std::span<std::byte> message(error.data + kMessageOffset, wire::kIcmpHeaderBytes + quoted);
+  std::memcpy(message.data() + wire::kIcmpHeaderBytes, packet.data(), quoted);
+  wire::write_icmpv6(message, *from, source,
+                     {.type = wire::icmpv6_type::kParameterProblem,
+                      .code = frame.problem.code,
+                      .rest = frame.problem.pointer});
+  send(*from, source, message.size(), error, now);
+  ++counters_.icmp_problems_out;
+}
+
+void Icmp6Responder::send(const Ipv6Address& source, const Ipv6Address& destination,
+                          std::size_t message_bytes, Frame& frame, Instant now) {
+  wire::write_ipv6(frame.data + wire::kEthernetHeaderBytes,
+                   {.source = source,
+                    .destination = destination,
+                    .payload_bytes = static_cast<std::uint16_t>(message_bytes),
+                    .next_header = wire::ip_protocol::kIcmpv6,
+                    .hop_limit = route_.hop_limit()});
+  frame.length = static_cast<std::uint32_t>(kMessageOffset + message_bytes);
+  const std::uint32_t handle = book_.acquire(destination);
+  const std::uint32_t next_hop = handle == flow::AddressBook::kNone ? 0 : route_.next_hop(handle);
+  if (next_hop != 0) {
+    neighbours_.send(frame, next_hop, now);
+  } else {
+    ++counters_.drop_neighbour_unresolved;
+    egress_.discard(frame);
+  }
+  if (handle != flow::AddressBook::kNone) book_.release(handle);
+}
+
+}  // namespace tern::net
