@@ -3,6 +3,8 @@
 
 #include "tcp/close.h"
 #include "tcp/keepalive.h"
+#include "tcp/loss_probe.h"
+#include "tcp/loss_timer.h"
 #include "tcp/reset.h"
 #include "tcp/retransmit.h"
 #include "tcp/sack_recovery.h"
@@ -16,8 +18,10 @@ namespace {
 
 Duration end_timing(Engine& e, Tcb& c) {
   c.clear(flag::kTiming);
-  const Duration rtt = e.now - c.rtt_start;
+  c.reo_window_raised = false;
+  const Duration rtt = std::chrono::microseconds(e.now_us - c.rtt_start_us);
   c.rtt.sample(rtt, e.rto_bounds);
+  c.rtt.note_minimum(rtt);
   return rtt;
 }
 
@@ -56,7 +60,7 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   e.schedule_output(c);
   if (c.partial_ack_seen) return;
   c.partial_ack_seen = true;  // only the first partial ACK restarts the timer ("Impatient")
-  start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  start_time_out(e, c);
 }
 
 void inform_congestion_control(Engine& e, Tcb& c, std::uint32_t bytes_acked,
@@ -75,7 +79,7 @@ void restart_retransmission_timer(Engine& e, Tcb& c) {
   if (c.snd_una == c.snd_max)
     stop_timer(c, TimerKind::kRetransmit);
   else if (!c.has(flag::kInRecovery))
-    start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+    start_loss_timer(e, c, c.rtt.rto());
 }
 
 // Removes [snd_una, ack) from what is owed to the peer. True if that ends with our FIN.
@@ -118,6 +122,16 @@ bool check_ack_in_syn_received(Engine& e, Tcb& c, const Arrival& a) {
   become_established(e, c);
   c.snd_wl1 = s.seq - 1;  // so that this segment's window counts as newer
   return true;
+}
+
+// RFC 8985 6.2 step 4, 7.4: only what is not the echo of a probe says that RACK was too quick.
+void note_duplicate_report(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  const bool duplicate = c.has(flag::kSack) && reports_duplicate(s);
+  if (duplicate) ++e.counters.dsacks_in;
+  if (c.has(flag::kLossProbe))
+    judge_probe(e, c, s);
+  else if (duplicate)
+    widen_reordering_window(c);
 }
 
 // What the acknowledgment of our FIN leads to. False: the connection is through.
@@ -190,6 +204,7 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a) {
   }
   c.persist_probes = 0;  // the peer lives, even if its window stays shut (MUST-37)
   const bool selective = uses_sack(e, c, s);
+  note_duplicate_report(e, c, s);
   const SeqNum una = c.snd_una;
   bool fin_acked = false;
   if (s.ack.after(c.snd_una)) {

@@ -95,6 +95,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       steering(homes),
       now(start),
       tick(static_cast<std::uint64_t>(start.time_since_epoch() / timer::kTick)),
+      now_us(microseconds_of(start)),
       tcbs(stack.max_connections),
       table(stack.max_connections + stack.max_time_wait + stack.syn_cache_entries),
       listeners(stack.max_listeners),

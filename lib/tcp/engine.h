@@ -89,6 +89,7 @@ struct Engine {
 
   Instant now;            // of the current poll
   std::uint64_t tick;     // the same in wheel ticks since the epoch, rounded down
+  std::uint32_t now_us;   // the same in microseconds, modulo 2^32: when segments were sent
   bool draining = false;  // no new connections, either way
   std::array<std::uint32_t, kTcpStateCount>
       by_state{};  // TCBs, but those of connections that have ended
@@ -113,9 +114,13 @@ struct Engine {
       starved;  // connections that no ACK of their own may ever tell that there is room again
   StrayLimit stray_limit;
 
+  static std::uint32_t microseconds_of(Instant t) {
+    return static_cast<std::uint32_t>(t.time_since_epoch() / std::chrono::microseconds(1));
+  }
   void set_time(Instant t) {
     now = t;
     tick = static_cast<std::uint64_t>(t.time_since_epoch() / timer::kTick);
+    now_us = microseconds_of(t);
   }
   /// The instant of a wheel tick near now.
   Instant instant_of(Tick t) const {

@@ -190,7 +190,7 @@ void resume(Engine& e, Tcb& c, const HalfOpen& h) {
   if ((h.flags & HalfOpen::kRepeated) == 0) {  // Karn (MUST-18)
     c.set(flag::kTiming);
     c.rtt_seq = c.snd_max;
-    c.rtt_start = h.answered;
+    c.rtt_start_us = Engine::microseconds_of(h.answered);
   }
   set_state(e, c, TcpState::kSynReceived);
 }

@@ -4,6 +4,8 @@
 #include "tcp/close.h"
 #include "tcp/icmp_error.h"
 #include "tcp/keepalive.h"
+#include "tcp/loss_timer.h"
+#include "tcp/rack.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
@@ -32,7 +34,7 @@ void enter_recovery(Engine& e, Tcb& c) {
   c.set(flag::kInRecovery | flag::kRetransmitHead);
   c.clear(flag::kTiming);
   ++e.counters.fast_retransmits;
-  start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  start_time_out(e, c);
   e.schedule_output(c);
 }
 
@@ -41,6 +43,7 @@ void enter_recovery(Engine& e, Tcb& c) {
 void note_recovery_point(Tcb& c) {
   c.recover = c.snd_max;
   c.set(flag::kRecoverValid);
+  c.clear(flag::kLossProbe);  // whose end it was
 }
 
 void go_back(Engine& e, Tcb& c) {
@@ -71,6 +74,8 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
     return;
   }
   c.congestion.on_rto(c.snd_max - c.snd_una, c.retransmits == 1);
+  narrow_reordering_window(c);
+  c.rtt.forget_minimum();  // the path may be another
   go_back(e, c);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tern/config.h"
@@ -25,6 +26,17 @@ class RttEstimator {
 
   /// RFC 6298 2.2, 2.3: one measurement. Ends any back-off.
   void sample(Duration rtt, RtoBounds bounds);
+
+  /// For minimum(): a sample that is exact to the microsecond.
+  void note_minimum(Duration rtt) {
+    min_us_ = std::min(min_us_, static_cast<std::uint32_t>(rtt / std::chrono::microseconds(1)));
+  }
+  /// The shortest round trip since the connection began, or its last time-out; what srtt() says
+  /// while there is none (RFC 8985 6.2 step 1).
+  Duration minimum() const {
+    return min_us_ == UINT32_MAX ? srtt() : std::chrono::microseconds(min_us_);
+  }
+  void forget_minimum() { min_us_ = UINT32_MAX; }
 
   /// The current time-out, back-off included, in [min_rto, max_rto].
   Duration rto() const { return std::chrono::microseconds(rto_us_); }
@@ -51,9 +63,10 @@ class RttEstimator {
   std::uint32_t rttvar_us_x4_ = 0;
   std::uint32_t base_rto_us_ = 1'000'000;  // without back-off
   std::uint32_t rto_us_ = 1'000'000;
+  std::uint32_t min_us_ = UINT32_MAX;
   std::uint8_t back_off_count_ = 0;
   bool has_sample_ = false;
 };
-static_assert(sizeof(RttEstimator) <= 20);
+static_assert(sizeof(RttEstimator) <= 24);
 
 }  // namespace tern::tcp

@@ -2,9 +2,12 @@
 #include "tcp/sack_recovery.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
+#include "tcp/loss_timer.h"
+#include "tcp/rack.h"
 #include "tcp/retransmit.h"
-#include "tcp/timers.h"
 
 namespace tern::tcp {
 namespace {
@@ -12,16 +15,6 @@ namespace {
 using wire::SackBlock;
 
 SackSender& sender_of(Engine& e, const Tcb& c) { return e.sack_senders[c.sack_sender]; }
-
-// RFC 2883 5: the first block reports a duplicate if it lies below the ACK, or in the second block.
-bool is_dsack(const wire::TcpSegment& s) {
-  const SackBlock& first = s.options.sack[0];
-  if (!first.end.after(first.begin)) return false;
-  if (first.end.at_or_before(s.ack)) return true;
-  if (s.options.sack_count < 2) return false;
-  const SackBlock& second = s.options.sack[1];
-  return first.begin.at_or_after(second.begin) && first.end.at_or_before(second.end);
-}
 
 // What a peer may SACK: a part of what is in flight, and not its first byte, which it would have
 // acknowledged. Anything else is a mistake, an attack, or an old ACK that others have overtaken.
@@ -32,30 +25,67 @@ bool is_plausible(const Tcb& c, const SackBlock& block) {
   return begin > 0 && begin < end && end <= c.snd_max - c.snd_una;
 }
 
-// Returns the bytes that were not known to have arrived.
-std::uint32_t take_blocks(Engine& e, const Tcb& c, const wire::TcpSegment& s,
-                          SackScoreboard& board) {
-  if (s.options.sack_count == 0) return 0;
-  const bool dsack = is_dsack(s);
-  if (dsack) ++e.counters.dsacks_in;
-  std::uint32_t news = 0;
-  for (std::size_t i = dsack ? 1 : 0; i < s.options.sack_count; ++i) {
+struct Blocks {
+  std::array<SackBlock, 4> blocks;
+  std::size_t count = 0;
+};
+
+// The plausible ones in ascending order, so that what a lost ACK would have said earlier does not
+// look like reordering.
+Blocks ordered_blocks(Engine& e, const Tcb& c, const wire::TcpSegment& s) {
+  Blocks out;
+  for (std::size_t i = reports_duplicate(s) ? 1 : 0; i < s.options.sack_count; ++i) {
     const SackBlock& block = s.options.sack[i];
     if (!is_plausible(c, block)) {
       if (!block.end.at_or_before(c.snd_una)) ++e.counters.sack_blocks_refused;
       continue;
     }
-    const auto added = board.add(block);
+    std::size_t at = out.count++;
+    for (; at > 0 && block.begin.before(out.blocks[at - 1].begin); --at)
+      out.blocks[at] = out.blocks[at - 1];
+    out.blocks[at] = block;
+  }
+  return out;
+}
+
+// What has arrived, cumulatively and selectively. Returns the bytes SACKed for the first time.
+std::uint32_t take_news(Engine& e, Tcb& c, SackSender& sender, const wire::TcpSegment& s,
+                        std::uint32_t acked) {
+  if (acked > 0) note_arrived(e, c, sender, s, c.snd_una - acked, c.snd_una);
+  sender.board.advance(c.snd_una);
+  std::uint32_t news = 0;
+  const Blocks ordered = ordered_blocks(e, c, s);
+  for (const SackBlock& block : std::span(ordered.blocks).first(ordered.count)) {
+    const auto added = sender.board.add(block);
     if (!added) ++e.counters.sack_blocks_forgotten;
-    news += added.value_or(0);
+    if (added.value_or(0) == 0) continue;
+    note_arrived(e, c, sender, s, block.begin, block.end);
+    news += *added;
   }
   return news;
 }
 
 void set_window(Tcb& c, SackSender& sender, std::uint32_t delivered, bool safe) {
   c.congestion.set_recovery_window(sender.prr.window_after(
-      {.delivered = delivered, .in_flight = pipe_of(c, sender), .safe = safe},
+      {.delivered = delivered, .in_flight = sender.log.in_flight(), .safe = safe},
       c.congestion.ssthresh(), c.snd_mss));
+}
+
+// When what is in flight was sent is not known, but that it was not after last_sent; and what came
+// before a loss probe, not within a PTO before that. After a time-out, some of it twice.
+void begin_noting(const Engine& e, const Tcb& c, SackSender& sender) {
+  const auto since_last = static_cast<Tick>(e.tick) - c.last_sent;
+  std::uint32_t latest_us = e.now_us - static_cast<std::uint32_t>(timer::kTick * since_last /
+                                                                  std::chrono::microseconds(1));
+  sender = SackSender{};
+  sender.rack.fack = c.snd_una;
+  if (!c.has(flag::kLossProbe) || c.probe_due)
+    return sender.log.begin(c.snd_una, c.snd_max, latest_us, c.has(flag::kRecoverValid));
+  const std::uint32_t probe_length = std::min<std::uint32_t>(c.recover - c.snd_una, c.snd_mss);
+  const auto pto_us = static_cast<std::uint32_t>(2 * c.rtt.srtt() / std::chrono::microseconds(1));
+  sender.log.begin(c.snd_una, c.recover - (c.probe_repeats ? 0 : probe_length), latest_us - pto_us,
+                   false);
+  sender.log.on_sent(c.recover - probe_length, c.recover, latest_us);
 }
 
 // RFC 6675 5 step 4. `delivered`: by the ACK that shows the loss.
@@ -66,28 +96,18 @@ void enter_recovery(Engine& e, Tcb& c, SackSender& sender, std::uint32_t deliver
   c.set(flag::kInRecovery);
   c.clear(flag::kTiming | flag::kDupAcks);
   c.dup_acks = 0;
-  sender.high_rxt = c.snd_una;
-  // Step 4.3: the first hole goes out again, be it by three small segments that it showed itself.
-  sender.lost_edge = later_of(sender.lost_edge, sender.board.ranges().front().begin);
-  sender.rescued = false;
+  sender.rescued = sender.reduced_again = false;
   sender.prr.start(c.snd_max - c.snd_una - sender.board.bytes() + delivered);
   set_window(c, sender, delivered, false);
   ++e.counters.fast_retransmits;
   ++e.counters.sack_recoveries;
-  start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  restart_time_out(e, c, sender);
 }
 
 void leave_recovery(Tcb& c) {
   c.congestion.end_recovery();
+  narrow_reordering_window(c);
   c.clear(flag::kInRecovery | flag::kRecoverValid);
-}
-
-// RFC 6675 5: three ACKs with news, or enough bytes SACKed above the first hole; but not before all
-// that was outstanding at a time-out is acknowledged (5.1).
-bool is_loss_evident(const Tcb& c, const SackSender& sender) {
-  if (sender.board.empty()) return false;
-  if (c.has(flag::kRecoverValid) && c.snd_una.before(c.recover)) return false;
-  return c.dup_acks >= SackScoreboard::kDupThreshold || sender.lost_edge.after(c.snd_una);
 }
 
 void note_duplicate_ack(Engine& e, Tcb& c) {
@@ -97,17 +117,26 @@ void note_duplicate_ack(Engine& e, Tcb& c) {
   c.set(flag::kDupAcks);
 }
 
-void continue_recovery(Engine& e, Tcb& c, SackSender& sender, std::uint32_t acked,
-                       std::uint32_t delivered, bool more_lost) {
-  if (acked > 0 && c.snd_una != c.snd_max) start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
-  if (c.snd_una.at_or_after(c.recover)) return leave_recovery(c);
-  set_window(c, sender, delivered, acked > 0 && !more_lost);
-}
-
 }  // namespace
 
-std::uint32_t pipe_of(const Tcb& c, const SackSender& sender) {
-  return sender.board.pipe(c.snd_una, c.snd_max, sender.lost_edge, sender.high_rxt);
+bool reports_duplicate(const wire::TcpSegment& s) {
+  if (s.options.sack_count == 0) return false;
+  const SackBlock& first = s.options.sack[0];
+  if (!first.end.after(first.begin)) return false;
+  if (first.end.at_or_before(s.ack)) return true;
+  if (s.options.sack_count < 2) return false;
+  const SackBlock& second = s.options.sack[1];
+  return first.begin.at_or_after(second.begin) && first.end.at_or_before(second.end);
+}
+
+bool repairs_time_out(const Tcb& c) {
+  return !c.has(flag::kInRecovery) && c.has(flag::kRecoverValid) && c.snd_una.before(c.recover);
+}
+
+bool shows_three_segments(const Tcb& c, const SackSender& sender) {
+  constexpr std::uint32_t kThree = SackScoreboard::kDupThreshold;
+  return c.dup_acks >= kThree || sender.board.ranges().size() >= kThree ||
+         sender.board.bytes() > (kThree - 1) * c.snd_mss;
 }
 
 bool uses_sack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
@@ -119,8 +148,7 @@ bool uses_sack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
     ++e.counters.sack_senders_short;
     return false;
   }
-  sender_of(e, c) = SackSender{};
-  sender_of(e, c).lost_edge = c.snd_una;
+  begin_noting(e, c, sender_of(e, c));
   c.set(flag::kSackSender);
   return true;
 }
@@ -128,21 +156,36 @@ bool uses_sack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 void on_sack(Engine& e, Tcb& c, const wire::TcpSegment& s, std::uint32_t acked) {
   SackSender& sender = sender_of(e, c);
   const std::uint32_t sacked_before = sender.board.bytes();
-  sender.board.advance(c.snd_una);
-  const std::uint32_t news = take_blocks(e, c, s, sender.board);
-  const std::uint32_t delivered = acked + sender.board.bytes() - sacked_before;
-  const SeqNum known_edge = later_of(sender.lost_edge, c.snd_una);
-  sender.lost_edge = later_of(known_edge, sender.board.lost_edge(c.snd_una, c.snd_mss));
-  const bool more_lost = sender.lost_edge.after(known_edge);
+  const std::uint32_t news = take_news(e, c, sender, s, acked);
   if (c.has(flag::kInRecovery)) {
-    continue_recovery(e, c, sender, acked, delivered, more_lost);
+    if (acked > 0 && c.snd_una != c.snd_max) restart_time_out(e, c, sender);
+    if (c.snd_una.at_or_after(c.recover)) leave_recovery(c);
   } else if (acked == 0 && news > 0) {
     note_duplicate_ack(e, c);
   }
-  if (!c.has(flag::kInRecovery) && is_loss_evident(c, sender))
-    enter_recovery(e, c, sender, delivered);
-  if (!c.has(flag::kInRecovery) && sender.board.empty()) release_sack_sender(e, c);
+  after_losses(e, c, sender,
+               {.acked = acked,
+                .delivered = acked + sender.board.bytes() - sacked_before,
+                .lost = detect_losses(e, c, sender)});
+}
+
+void after_losses(Engine& e, Tcb& c, SackSender& sender, const LossNews& news) {
+  if (c.has(flag::kInRecovery))
+    set_window(c, sender, news.delivered, news.acked > 0 && news.lost == 0);
+  else if (!repairs_time_out(c) && sender.log.lowest_lost() != nullptr)
+    enter_recovery(e, c, sender, news.delivered);
+  else if (sender.board.empty() && c.loss_timer != LossTimer::kReordering)
+    release_sack_sender(e, c);
   e.schedule_output(c);
+}
+
+void on_lost_repetition(Engine& e, Tcb& c, SackSender& sender) {
+  ++e.counters.lost_retransmissions;
+  if (sender.reduced_again && c.snd_una.before(sender.reduced_at)) return;
+  sender.reduced_again = true;
+  sender.reduced_at = c.snd_max;
+  c.congestion.on_loss({.flight_bytes = c.congestion.ssthresh(), .now = e.now});
+  sender.prr.start(std::max<std::uint32_t>(sender.log.in_flight(), c.snd_mss));
 }
 
 void forget_sacked(Engine& e, Tcb& c) {
@@ -153,21 +196,19 @@ void forget_sacked(Engine& e, Tcb& c) {
 
 void release_sack_sender(Engine& e, Tcb& c) {
   if (!c.has(flag::kSackSender)) return;
+  if (c.loss_timer == LossTimer::kReordering && is_running(c, TimerKind::kRetransmit))
+    start_time_out_at(e, c, sender_of(e, c).time_out_at);
   e.sack_senders.release(c.sack_sender);
   c.clear(flag::kSackSender);
 }
 
 NextSegment next_segment(const Tcb& c, const SackSender& sender, bool has_new_data) {
   using Kind = NextSegment::Kind;
-  const SeqNum from = later_of(sender.high_rxt, c.snd_una);
-  const auto repeat = [&](const SackScoreboard::Hole& hole) {
-    return NextSegment{Kind::kHole, hole.begin, hole.end - hole.begin};
-  };
-  if (const auto lost = sender.board.next_hole(from, sender.lost_edge)) return repeat(*lost);
+  if (const SentLog::Run* lost = sender.log.lowest_lost())
+    return {Kind::kHole, lost->begin, lost->end - lost->begin};
   if (has_new_data) return {Kind::kNewData};
-  const SeqNum highest = sender.board.empty() ? c.snd_una : sender.board.ranges().back().end;
-  if (const auto hole = sender.board.next_hole(from, highest)) return repeat(*hole);
   // Rule 4: what lies above every block may be lost too, and nothing else would ever say so.
+  const SeqNum highest = sender.board.empty() ? c.snd_una : sender.board.ranges().back().end;
   if (sender.rescued || highest == c.snd_max) return {};
   const std::uint32_t length = std::min<std::uint32_t>(c.snd_max - highest, c.snd_mss);
   return {Kind::kRescue, c.snd_max - length, length};

@@ -69,39 +69,4 @@ std::uint32_t SackScoreboard::room_before_sacked(SeqNum seq) const {
   return UINT32_MAX;
 }
 
-SeqNum SackScoreboard::lost_edge(SeqNum una, std::uint32_t mss) const {
-  std::uint32_t bytes = 0;
-  for (std::uint32_t i = count_; i-- > 0;) {
-    bytes += ranges_[i].end - ranges_[i].begin;
-    if (count_ - i >= kDupThreshold || bytes > (kDupThreshold - 1) * mss) return ranges_[i].begin;
-  }
-  return una;
-}
-
-std::uint32_t SackScoreboard::pipe(SeqNum una, SeqNum max, SeqNum lost_edge,
-                                   SeqNum high_rxt) const {
-  std::uint32_t bytes = 0;
-  SeqNum begin = una;
-  const auto count_hole = [&](SeqNum end) {
-    if (end.after(lost_edge)) bytes += end - begin;
-    if (high_rxt.after(begin)) bytes += earlier_of(high_rxt, end) - begin;
-  };
-  for (const SackBlock& r : ranges()) {
-    count_hole(r.begin);
-    begin = r.end;
-  }
-  count_hole(max);
-  return bytes;
-}
-
-std::optional<SackScoreboard::Hole> SackScoreboard::next_hole(SeqNum from, SeqNum limit) const {
-  SeqNum begin = from;
-  for (const SackBlock& r : ranges()) {
-    if (begin.at_or_after(limit)) break;
-    if (r.begin.after(begin)) return Hole{begin, earlier_of(r.begin, limit)};
-    begin = later_of(begin, r.end);
-  }
-  return std::nullopt;
-}
-
 }  // namespace tern::tcp

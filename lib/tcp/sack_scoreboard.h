@@ -15,17 +15,12 @@ namespace tern::tcp {
 /// What of [snd_una, snd_max) a peer has SACKed (RFC 2018, RFC 6675 4): disjoint ranges in
 /// ascending order, none of which touch. Bounded: where there is no room for another range, what a
 /// block says is forgotten, which costs a retransmission at worst. The caller has validated the
-/// blocks: within (snd_una, snd_max], not empty. A hole is what lies between ranges, below the
-/// highest.
+/// blocks: within (snd_una, snd_max], not empty.
 class SackScoreboard {
  public:
   /// A hole at every second segment of 180 KB of flight.
   static constexpr std::size_t kMaxRanges = 64;
   static constexpr std::uint32_t kDupThreshold = 3;  // RFC 6675 2
-
-  struct Hole {
-    wire::SeqNum begin, end;
-  };
 
   /// Notes a block. Bytes that were not noted before; nothing if there was no room.
   std::optional<std::uint32_t> add(const wire::SackBlock& block);
@@ -45,19 +40,6 @@ class SackScoreboard {
   wire::SeqNum past_sacked(wire::SeqNum seq) const;
   /// Bytes from `seq`, which is in no range, to the next range; UINT32_MAX if there is none.
   std::uint32_t room_before_sacked(wire::SeqNum seq) const;
-
-  /// RFC 6675 4, IsLost: every hole below this is lost, none above; `una` if none is. Three ranges,
-  /// or the bytes of more than two segments, lie at or above it.
-  wire::SeqNum lost_edge(wire::SeqNum una, std::uint32_t mss) const;
-
-  /// RFC 6675 4, SetPipe: what is estimated to be in the network of [una, max), if all holes below
-  /// `lost_edge` are lost and all below `high_rxt` have been sent again.
-  std::uint32_t pipe(wire::SeqNum una, wire::SeqNum max, wire::SeqNum lost_edge,
-                     wire::SeqNum high_rxt) const;
-
-  /// RFC 6675 4, NextSeg 1.a and 1.b: the first part of a hole at or above `from`, and below
-  /// `limit`.
-  std::optional<Hole> next_hole(wire::SeqNum from, wire::SeqNum limit) const;
 
  private:
   std::array<wire::SackBlock, kMaxRanges> ranges_;

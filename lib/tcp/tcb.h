@@ -40,7 +40,8 @@ inline constexpr std::uint32_t kInputClosed = 1u
                                               << 4;  // the application closed: arriving data resets
 inline constexpr std::uint32_t kBackedOff = 1u << 5;   // an RTO or persist time-out is unanswered
 inline constexpr std::uint32_t kSackSender = 1u << 6;  // sack_sender is valid: blocks are noted
-inline constexpr std::uint32_t kNotPlain = (1u << 7) - 1;  // any of the above
+inline constexpr std::uint32_t kLossProbe = 1u << 15;  // a tail loss probe is due or unanswered
+inline constexpr std::uint32_t kNotPlain = ((1u << 7) - 1) | kLossProbe;  // any of the above
 
 inline constexpr std::uint32_t kSack = 1u << 7;  // negotiated (RFC 2018)
 
@@ -76,6 +77,14 @@ inline constexpr std::uint32_t kDsack = 1u << 31;      // the next ACK reports `
 /// The deadlines of a connection; one wheel node stands for the earliest.
 enum class TimerKind : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kState, kKeepalive };
 inline constexpr std::size_t kTimerKinds = 5;
+
+/// What TimerKind::kRetransmit stands for: one timer serves RTO, TLP and RACK (RFC 8985 8).
+enum class LossTimer : std::uint8_t {
+  kTimeOut,    // RFC 6298
+  kProbe,      // the PTO, counted from an ACK or the first transmission after it
+  kLateProbe,  // the PTO, counted from a later transmission
+  kReordering  // what is late may be lost; the RTO is SackSender::time_out_at
+};
 
 /// The headers of every segment of a connection, Ethernet to TCP, with what never changes filled
 /// in; its neighbour_generation says whether the MAC addresses still hold.
@@ -125,7 +134,6 @@ struct alignas(64) Tcb {
   std::uint8_t retransmits;     // time-outs since the last progress
   std::uint8_t persist_probes;  // unanswered probes
   Tick last_received;           // an acceptable segment
-  wire::SackBlock dsack;        // the last duplicate that arrived, if kDsack
   SeqNum rtt_seq;               // ACK of more than this ends the timing
 
   // Line 3 (by alignment): the header template.
@@ -136,12 +144,12 @@ struct alignas(64) Tcb {
   ConnectionHandler* handler;
   std::uint64_t user_data;
   SeqNum iss, irs;
-  SeqNum recover;           // RFC 6582, RFC 6675 RecoveryPoint
+  SeqNum recover;           // RFC 6582, RFC 6675 RecoveryPoint; RFC 8985 TLP.end_seq if kLossProbe
   SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
   SeqNum peer_fin_seq;      // sequence number of the peer's FIN, if kFinSeen
   std::uint32_t max_snd_wnd;
   std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
-  Instant rtt_start;
+  std::uint32_t rtt_start_us;    // Engine::now_us
   std::uint32_t next_challenge;  // no limited ACK before this (RFC 5961), in kChallengeUnit
   std::uint32_t ts_recent_age;   // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
   Tick last_sent;                // last data sent, for the idle restart (RFC 5681 4.1)
@@ -150,8 +158,8 @@ struct alignas(64) Tcb {
   std::uint32_t generation;
   IndexLinks ready_links, output_links, starved_links;
   Reassembly reassembly;
-  std::uint64_t bytes_received, bytes_acked;
   std::uint32_t segments_retransmitted;
+  std::uint64_t bytes_received, bytes_acked;
   Tick stalled_since;  // what timed out first was sent; only if time-outs are unanswered
   SeqNum rcv_up;       // RCV.UP, if after rcv_nxt (RFC 9293 3.8.5)
   Tick user_timeout;   // RFC 5482's local value, in ticks; 0 = none
@@ -163,9 +171,17 @@ struct alignas(64) Tcb {
   bool syn_retransmitted : 1;
   bool timed_out : 1;         // and no round trip has been sampled since
   bool unreachable_seen : 1;  // by an ICMP error about what is being sent again and again
+  LossTimer loss_timer : 2;
+  bool probe_due : 1;         // of kLossProbe: not sent yet
+  bool probe_repeats : 1;     // TLP.is_retrans
   std::uint8_t refused_at;    // a hash of rcv_nxt and snd_una when an ACK was last refused
   std::uint8_t refused_acks;  // answered since the connection last moved on
   std::uint8_t keepalive_count, keepalive_probes;
+  std::uint16_t reordering_seen : 1;    // RFC 8985 6.2 step 3
+  std::uint16_t reo_window_raised : 1;  // in this round trip
+  std::uint16_t reo_persist : 5;        // recoveries until reo_steps is 0 again
+  std::uint16_t reo_steps : 5;          // RACK.reo_wnd_mult - 1
+  wire::SackBlock dsack;                // the last duplicate that arrived, if kDsack
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }

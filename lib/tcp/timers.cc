@@ -3,6 +3,7 @@
 
 #include "tcp/close.h"
 #include "tcp/keepalive.h"
+#include "tcp/loss_timer.h"
 #include "tcp/retransmit.h"
 
 namespace tern::tcp {
@@ -16,7 +17,7 @@ bool is_earlier(Tick a, Tick b) { return static_cast<std::int32_t>(a - b) < 0; }
 void expire(Engine& e, Tcb& c, TimerKind kind) {
   switch (kind) {
     case TimerKind::kRetransmit:
-      return on_retransmit_timeout(e, c);
+      return on_loss_timer(e, c);
     case TimerKind::kPersist:
       return on_persist_timeout(e, c);
     case TimerKind::kDelayedAck:

@@ -5,6 +5,8 @@
 
 #include "tcp/close.h"
 #include "tcp/keepalive.h"
+#include "tcp/loss_probe.h"
+#include "tcp/loss_timer.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/segment_builder.h"
 #include "tcp/timers.h"
@@ -67,7 +69,7 @@ void time_segment(Engine& e, Tcb& c, SeqNum end) {
     return;  // its ACK will wait for a hole to be filled
   c.set(flag::kTiming);
   c.rtt_seq = end;
-  c.rtt_start = e.now;
+  c.rtt_start_us = e.now_us;
 }
 
 // Sends [seq, seq + length) and perhaps the FIN behind it.
@@ -93,15 +95,23 @@ void note_sent(Engine& e, Tcb& c, SeqNum end) {
   c.snd_max = later_of(c.snd_max, end);
 }
 
+// Sends the plan at snd_nxt.
+bool send_next(Engine& e, Tcb& c, const Plan& plan, SentLog* log) {
+  const SeqNum begin = c.snd_nxt;
+  if (!send_text(e, c, begin, plan)) return false;
+  c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
+  note_sent(e, c, c.snd_nxt);
+  if (log != nullptr) log->on_sent(begin, c.snd_nxt, e.now_us);
+  return true;
+}
+
 bool send_new_text(Engine& e, Tcb& c) {
   c.clear(flag::kCwndLimited);
   if (send_offset(c) == 0 && timer::kTick * (static_cast<Tick>(e.tick) - c.last_sent) > c.rtt.rto())
     c.congestion.on_idle_restart();
   for (Plan plan = plan_segment(c, congestion_window(c)); plan.exists();
        plan = plan_segment(c, congestion_window(c))) {
-    if (!send_text(e, c, c.snd_nxt, plan)) return false;
-    c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
-    note_sent(e, c, c.snd_nxt);
+    if (!send_next(e, c, plan, nullptr)) return false;
   }
   return true;
 }
@@ -117,10 +127,8 @@ bool send_again(Engine& e, Tcb& c, SackSender& sender, const NextSegment& next,
                 std::uint32_t& in_flight) {
   const Plan plan = plan_again(c, next.seq, next.length);
   if (!send_text(e, c, next.seq, plan)) return false;
-  if (next.kind == NextSegment::Kind::kRescue)
-    sender.rescued = true;
-  else
-    sender.high_rxt = next.seq + plan.length + (plan.fin ? 1 : 0);
+  sender.rescued |= next.kind == NextSegment::Kind::kRescue;
+  sender.log.on_sent(next.seq, next.seq + plan.length + (plan.fin ? 1 : 0), e.now_us);
   in_flight += plan.length;
   sender.prr.on_sent(plan.length);
   return true;
@@ -131,7 +139,7 @@ bool send_in_sack_recovery(Engine& e, Tcb& c, SackSender& sender) {
   using Kind = NextSegment::Kind;
   c.clear(flag::kCwndLimited);
   const std::uint32_t cwnd = c.congestion.cwnd();
-  for (std::uint32_t in_flight = pipe_of(c, sender); cwnd >= in_flight + c.snd_mss;) {
+  for (std::uint32_t in_flight = sender.log.in_flight(); cwnd >= in_flight + c.snd_mss;) {
     const Plan fresh = plan_segment(c, send_offset(c) + cwnd - in_flight);
     const NextSegment next = next_segment(c, sender, fresh.exists());
     if (next.kind == Kind::kNothing) return true;
@@ -139,9 +147,7 @@ bool send_in_sack_recovery(Engine& e, Tcb& c, SackSender& sender) {
       if (!send_again(e, c, sender, next, in_flight)) return false;
       continue;
     }
-    if (!send_text(e, c, c.snd_nxt, fresh)) return false;
-    c.snd_nxt += fresh.length + (fresh.fin ? 1 : 0);
-    note_sent(e, c, c.snd_nxt);
+    if (!send_next(e, c, fresh, &sender.log)) return false;
     in_flight += fresh.length;
     sender.prr.on_sent(fresh.length);
   }
@@ -150,7 +156,7 @@ bool send_in_sack_recovery(Engine& e, Tcb& c, SackSender& sender) {
 
 // Before recovery, where what was SACKed makes room for new data (RFC 3042); and after a time-out,
 // where it need not be sent again.
-bool send_around_sacked(Engine& e, Tcb& c, const SackScoreboard& board) {
+bool send_around_sacked(Engine& e, Tcb& c, const SackScoreboard& board, SentLog& log) {
   c.clear(flag::kCwndLimited);
   while (true) {
     if (c.snd_nxt.before(c.snd_max)) c.snd_nxt = board.past_sacked(c.snd_nxt);
@@ -158,9 +164,7 @@ bool send_around_sacked(Engine& e, Tcb& c, const SackScoreboard& board) {
     const std::uint32_t room = board.room_before_sacked(c.snd_nxt);
     if (plan.length > room) plan = {room, false};
     if (!plan.exists()) return true;
-    if (!send_text(e, c, c.snd_nxt, plan)) return false;
-    c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
-    note_sent(e, c, c.snd_nxt);
+    if (!send_next(e, c, plan, &log)) return false;
   }
 }
 
@@ -193,14 +197,31 @@ bool send_probe(Engine& e, Tcb& c) {
   return true;
 }
 
+// RFC 8985 7.3: a new segment, whatever cwnd says, or the last one once more.
+bool send_loss_probe(Engine& e, Tcb& c) {
+  const Plan fresh = c.snd_nxt == c.snd_max ? plan_segment(c, UINT32_MAX) : Plan{};
+  if (fresh.exists()) {
+    if (!send_next(e, c, fresh, nullptr)) return false;
+    on_probe_sent(e, c, false);
+    return true;
+  }
+  const std::uint32_t length = std::min<std::uint32_t>(c.snd_max - c.snd_una, c.snd_mss);
+  const SeqNum seq = c.snd_max - length;
+  if (!send_text(e, c, seq, plan_again(c, seq, length))) return false;
+  on_probe_sent(e, c, true);
+  return true;
+}
+
 // What is not plain sending of new text.
 [[gnu::noinline]] bool send_out_of_turn(Engine& e, Tcb& c) {
   if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
   if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
+  const bool probe = c.has(flag::kLossProbe) && c.probe_due;
+  if (probe && c.snd_una != c.snd_max && !send_loss_probe(e, c)) return false;
   if (!c.has(flag::kSackSender)) return send_new_text(e, c);
   SackSender& sender = e.sack_senders[c.sack_sender];
   return c.has(flag::kInRecovery) ? send_in_sack_recovery(e, c, sender)
-                                  : send_around_sacked(e, c, sender.board);
+                                  : send_around_sacked(e, c, sender.board, sender.log);
 }
 
 bool send_syn(Engine& e, Tcb& c) {
@@ -240,7 +261,7 @@ void arrange_timers(Engine& e, Tcb& c) {
   if (in_flight) {
     stop_timer(c, TimerKind::kPersist);
     if (!is_running(c, TimerKind::kRetransmit))
-      start_timer(e, c, TimerKind::kRetransmit, within_user_timeout(e, c, c.rtt.rto()));
+      start_loss_timer(e, c, within_user_timeout(e, c, c.rtt.rto()));
     return;
   }
   const bool waiting = c.send_queue.size() > 0 || c.has(flag::kFinQueued);
@@ -277,8 +298,7 @@ bool transmit_in_handshake(Engine& e, Tcb& c) {
   }
   if (c.has(flag::kSynPending) && !send_syn(e, c)) return false;
   if (!send_owed_acks(e, c)) return false;
-  if (!is_running(c, TimerKind::kRetransmit))
-    start_timer(e, c, TimerKind::kRetransmit, c.rtt.rto());
+  if (!is_running(c, TimerKind::kRetransmit)) start_time_out(e, c);
   return true;
 }
 
@@ -289,7 +309,8 @@ bool transmit(Engine& e, Tcb& c) {
     return transmit_in_handshake(e, c);
   if (c.state == TcpState::kClosed) return true;
   if (!c.has(flag::kClosePending)) {
-    const bool plain = !c.has(flag::kRetransmitHead | flag::kProbe | flag::kSackSender);
+    const bool plain =
+        !c.has(flag::kRetransmitHead | flag::kProbe | flag::kSackSender | flag::kLossProbe);
     if (!(plain ? send_new_text(e, c) : send_out_of_turn(e, c))) return false;
   }
   if (!send_owed_acks(e, c)) return false;

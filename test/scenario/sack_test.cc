@@ -252,7 +252,8 @@ TEST(SackRecovery, FromAPeerThatReneges) {
 // After a time-out what is SACKed anew is not sent again.
 TEST(SackRecovery, GoesAroundWhatIsSackedAfterATimeOut) {
   SackTenInFlight t;
-  t.out_at(200ms, {t.segment(1)});
+  t.out_at(2ms, {t.segment(11)});  // a loss probe (RFC 8985 7), which is lost as well
+  t.out_at(202ms, {t.segment(1)});
   t.in(ack_of(1, {{3, 4}, {6, 9}}));
   t.out({t.segment(2), t.segment(5)});
   t.in(ack_of(4, {{6, 9}}));

@@ -89,7 +89,7 @@ struct StackConfig {
       0;  ///< bytes for send chunks of all connections; 0 = derived from max_connections
   std::uint64_t receive_memory =
       0;  ///< bytes for received data copied out of frames; 0 = derived likewise
-  /// Connections whose peers may have SACK blocks noted at once, about 600 bytes each; those beyond
+  /// Connections whose peers may have SACK blocks noted at once, about 2 KB each; those beyond
   /// recover by NewReno. 0 = an eighth of max_connections, at least 64.
   std::uint32_t max_sack_senders = 0;
   /// 128 secret bits from which every key (table hash, ISN, ports, timestamps) is derived. The same

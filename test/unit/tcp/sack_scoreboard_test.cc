@@ -14,7 +14,6 @@ using wire::SackBlock;
 using wire::SeqNum;
 
 constexpr SeqNum kUna(0xfffffe00);  // the numbers wrap in the middle of every test
-constexpr std::uint32_t kMss = 100;
 
 SackBlock block(std::uint32_t begin, std::uint32_t end) { return {kUna + begin, kUna + end}; }
 
@@ -52,47 +51,6 @@ TEST(SackScoreboard, Advances) {
   board.advance(kUna + 400);
   EXPECT_TRUE(board.empty());
   EXPECT_EQ(board.bytes(), 0u);
-}
-
-// RFC 6675 4: three ranges, or more than two segments' bytes.
-TEST(SackScoreboard, FindsTheLostEdge) {
-  SackScoreboard board;
-  EXPECT_EQ(board.lost_edge(kUna, kMss), kUna);
-  board.add(block(100, 300));
-  EXPECT_EQ(board.lost_edge(kUna, kMss), kUna);
-  board.add(block(300, 301));
-  EXPECT_EQ(board.lost_edge(kUna, kMss), kUna + 100);
-  board.add(block(310, 320));
-  board.add(block(330, 340));
-  board.add(block(350, 360));
-  EXPECT_EQ(board.lost_edge(kUna, kMss), kUna + 310);
-}
-
-TEST(SackScoreboard, EstimatesThePipe) {
-  SackScoreboard board;
-  board.add(block(100, 200));
-  board.add(block(300, 700));
-  // Holes [0, 100), [200, 300); tail [700, 1000).
-  EXPECT_EQ(board.pipe(kUna, kUna + 1000, kUna, kUna), 500u);
-  EXPECT_EQ(board.pipe(kUna, kUna + 1000, kUna + 300, kUna), 300u);
-  EXPECT_EQ(board.pipe(kUna, kUna + 1000, kUna + 300, kUna + 250), 450u);
-  EXPECT_EQ(board.pipe(kUna, kUna + 1000, kUna + 100, kUna + 100), 500u);
-}
-
-TEST(SackScoreboard, NamesTheNextHole) {
-  SackScoreboard board;
-  board.add(block(100, 200));
-  board.add(block(300, 700));
-  auto hole = board.next_hole(kUna, kUna + 300);
-  ASSERT_TRUE(hole);
-  EXPECT_EQ(hole->begin, kUna);
-  EXPECT_EQ(hole->end, kUna + 100);
-  hole = board.next_hole(kUna + 100, kUna + 300);
-  ASSERT_TRUE(hole);
-  EXPECT_EQ(hole->begin, kUna + 200);
-  EXPECT_EQ(hole->end, kUna + 300);
-  EXPECT_FALSE(board.next_hole(kUna + 100, kUna + 200));
-  EXPECT_FALSE(board.next_hole(kUna + 300, kUna + 700));
 }
 
 TEST(SackScoreboard, ForgetsWhatDoesNotFit) {
@@ -134,8 +92,6 @@ TEST(SackScoreboard, AgreesWithABitmap) {
         ASSERT_EQ(board.bytes_below(kUna + i), below);
         below += bits.test(i);
       }
-      ASSERT_EQ(board.pipe(kUna + una, kUna + kSize, kUna + una, kUna + una),
-                kSize - una - bits.count());
       for (std::size_t i = 1; i < board.ranges().size(); ++i)
         ASSERT_TRUE(board.ranges()[i].begin.after(board.ranges()[i - 1].end));
     }
