@@ -7,21 +7,15 @@ import ctypes
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
 import interop
 from interop import wait_until
-from watch_test import Watch, read_capture
+from watch_test import Watch, need, read_capture
 
 CLONE_NEWNS = 0x20000
 SLOW_S = 60  # for what takes a moment, on a machine that is busy with other things
-
-
-def need(tool):
-    if not shutil.which(tool):
-        raise interop.Skip(f"{tool} is not installed (scripts/setup installs it)")
 
 
 def heard(rig, words):

@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """scripts/lab: the walkthrough with Tern at both ends and with Linux at either, and the four panes of a
 terminal of 80 columns."""
-import contextlib
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import tempfile
 
 import interop
 from interop import wait_until
+from terminal import Tmux, shown_on_page, terminal_of
 
 LAB = interop.PROJECT / "scripts/lab"
 PAGE = interop.PROJECT / "docs/lab.md"
@@ -91,13 +90,8 @@ def plain(text):
 
 
 def check_page(mark, text):
-    """docs/lab.md shows what the lab shows today; TERN_UPDATE_DOCS=1 puts it there."""
-    page = PAGE.read_text()
-    block = re.compile(rf"(<!-- {mark}:.*?-->\n```[a-z]*\n)(.*?)(?=```$)", re.MULTILINE | re.DOTALL)
-    if os.environ.get("TERN_UPDATE_DOCS"):
-        PAGE.write_text(block.sub(lambda m: m[1] + text.strip("\n") + "\n", page))
-        return
-    shown = block.search(page)[2]
+    """docs/lab.md shows what the lab shows today."""
+    shown = shown_on_page(PAGE, mark, text)
     if mark == "panes":  # where lines break depends on the digits of a port
         title = re.compile(r"[─┬┴├]+ ([a-z]+(?: [\d.]+)?: [a-z ]+?) [─┬┴┤]*")
         assert title.findall(shown) == title.findall(text) != [], f"docs/lab.md shows other panes:\n{text}"
@@ -122,35 +116,6 @@ def linux_client(rig):
 def linux_server(rig):
     text = walkthrough(rig, "--peer", "linux-server")
     check_sockets(text, check_packets(text, r"mss 1460,sackOK,TS val \d+ ecr \d+,nop,wscale \d+\]"))
-
-
-class Tmux:
-    """A tmux server by its name."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def __call__(self, *arguments):
-        return subprocess.run(["tmux", "-f", "/dev/null", "-L", self.name, *arguments], capture_output=True, text=True,
-                              env={**os.environ, "TERM": "xterm"}).stdout
-
-    def screen(self, pane):
-        return self("capture-pane", "-p", "-J", "-S", "-200", "-t", pane)
-
-    def type(self, pane, *keys):
-        self("send-keys", "-t", pane, *keys)
-
-
-@contextlib.contextmanager
-def terminal_of(columns, rows, command):
-    """A program at a terminal; yields the tmux that is its terminal, and its process id."""
-    terminal = Tmux(f"tern-terminal-{os.getpid()}")
-    terminal("new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows), ";", "set", "-g", "status", "off", ";",
-             "set", "-g", "remain-on-exit", "on", ";", "respawn-pane", "-k", "-t", "t", f"exec {shlex.join(command)}")
-    try:
-        yield terminal, int(terminal("display-message", "-p", "-t", "t", "#{pane_pid}"))
-    finally:
-        terminal("kill-server")
 
 
 def panes(rig):

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """tern-ss, as its user sees it, beside a running server whose clients are the Linux kernel's."""
 import json
+import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +13,7 @@ import urllib.request
 
 import interop
 from raw_tcp import ACK, FIN, RST, SYN, RawConnection, RawHost
+from terminal import shown_on_page, terminal_of
 
 
 class Watch:
@@ -61,6 +64,12 @@ class Watch:
         except AssertionError:
             raise AssertionError(f"tern-ss {arguments}: {rows}, not {count}") from None
         return rows
+
+
+def need(tool):
+    """Skips the case without it."""
+    if not shutil.which(tool):
+        raise interop.Skip(f"{tool} is not installed (scripts/setup installs it)")
 
 
 def port_of(client):
@@ -317,7 +326,41 @@ def top_and_prometheus(rig):
     rig.stop()
 
 
+def top_at_a_terminal(rig):
+    """tern-top at 80 x 24: all of it is to be seen, and the busiest connection comes first. docs/watching.md shows it."""
+    need("tmux")
+    rig.start("--gateway", interop.HOST)
+    watch = Watch(rig)
+    stray = RawConnection(RawHost(interop.HOST_DEVICE), interop.SERVER, interop.PORT + 1)
+    stray.send(SYN)
+    clients = [rig.connect(60) for _ in range(40)]
+    busy = clients[20]
+    with terminal_of(80, 24, [str(watch.folder / "tern-top"), "--file-prefix", watch.prefix(), "-d", "0.5"]) as (terminal, pid):
+        def busy_one_is_first():
+            for _ in range(20):
+                rig.check_echo(busy, b"x" * 1000)
+            lines = terminal("capture-pane", "-p", "-t", "t").rstrip("\n").splitlines()
+            heads = [number for number, line in enumerate(lines) if line.startswith("State ")]
+            return heads and f"{interop.HOST}:{port_of(busy)} " in lines[heads[0] + 1] and lines
+        lines = interop.wait_until(busy_one_is_first, "the busiest connection comes first", 60)
+        os.kill(pid, signal.SIGINT)
+        interop.wait_until(lambda: terminal("display-message", "-p", "-t", "t", "#{pane_dead} #{pane_dead_status}") == "1 0\n",
+                           "it ends at Ctrl-C, with 0", 60)
+    words = (r"^tcp-upper-server \(pid \d+\) at 10\.0\.2\.2/24 on net_tap0$", r"^in +", r"^out +", r"^tcp  40 connections, ",
+             r"^core 0 +", r"^drop .* no connection and no listener", r"^State +Local +Peer +B/s +RTT ms$")
+    shown = shown_on_page(interop.PROJECT / "docs/watching.md", "tern-top", "\n".join(lines))
+    for word in words:
+        assert re.search(word, "\n".join(lines), re.MULTILINE), (word, lines)
+        assert re.search(word, shown, re.MULTILINE), f"docs/watching.md shows no line like {word}"
+    assert len(lines) <= 24 and lines[0].startswith("tcp-upper-server"), lines
+    rig.notes += lines
+    for client in clients:
+        client.close()
+    rig.stop()
+
+
 if __name__ == "__main__":
     interop.main([listens_and_connects, states_that_only_a_raw_peer_holds, time_wait_of_the_first_to_close, filters_choose,
                   kills_what_a_filter_selects, kills_half_open_and_time_wait, details_and_json, nobody_runs, many_connections, capture_with_a_filter, live_dump,
-                  dump_to_wireshark, top_and_prometheus])
+                  dump_to_wireshark,
+                  top_and_prometheus, top_at_a_terminal])
