@@ -5,11 +5,11 @@
 
 namespace tern::net {
 
-Egress::Egress(Port& port, Counters& counters)
+Egress::Egress(Port& port, FrameBin& bin, Counters& counters)
     : port_(port),
       info_(port.info()),
       counters_(counters),
-      bin_(port),
+      bin_(bin),
       stage_(std::make_unique<Frame[]>(kCapacity)) {}
 
 Egress::~Egress() {
@@ -20,13 +20,15 @@ Egress::~Egress() {
 
 [[gnu::noinline]] bool Egress::refill() {
   const bool room = staged() < kStageLimit && staged() + handed_out_ + kSpares <= kCapacity;
-  if (room) spare_count_ = port_.allocate(spare_);
+  if (room) {
+    spare_count_ = bin_.recycle(spare_);
+    if (spare_count_ == 0) spare_count_ = port_.allocate(spare_);
+  }
   if (spare_count_ == 0) ++counters_.tx_no_frame;
   return spare_count_ > 0;
 }
 
 std::size_t Egress::flush() {
-  bin_.flush();
   std::size_t taken = 0;
   while (staged() > 0) {
     const std::size_t run = std::min(staged(), kCapacity - head_ % kCapacity);

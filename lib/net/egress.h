@@ -25,7 +25,9 @@ class Egress {
   static constexpr std::size_t kCapacity = 2048;
   static constexpr std::size_t kSpares = 32;  ///< frames allocated at a time
 
-  Egress(Port& port, Counters& counters);
+  /// `bin`: where discarded frames go, and where frames to be sent are looked for first. All three
+  /// must outlive it.
+  Egress(Port& port, FrameBin& bin, Counters& counters);
   ~Egress();  // gives every frame back; those handed out must have been sent or discarded before
   Egress(const Egress&) = delete;
   Egress& operator=(const Egress&) = delete;
@@ -69,7 +71,7 @@ class Egress {
   Port& port_;
   const PortInfo info_;
   Counters& counters_;
-  FrameBin bin_;
+  FrameBin& bin_;
   std::size_t handed_out_ = 0;
   std::size_t spare_count_ = 0;
   std::array<Frame, kSpares> spare_;

@@ -76,7 +76,8 @@ void Worker::turn() {
   if (config_.between_polls) config_.between_polls(*stack_, now);
   const std::size_t work = stack_->poll(now) + mailbox_.serve();
   account(work, now);
-  const IdleWatch::Verdict verdict = idle_.after_poll(work, now, stack_->next_deadline());
+  const IdleWatch::Verdict verdict =
+      idle_.after_poll(work, now, [this] { return stack_->next_deadline(); });
   if (verdict.became_idle && config_.housekeeping) config_.housekeeping();
   if (verdict.nap > Duration::zero())
     rest(verdict.nap);

@@ -36,7 +36,7 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       steering_(steering),
       keys_(config.secret),
       bin_(port),
-      egress_(port, counters_),
+      egress_(port, bin_, counters_),
       book_(book_capacity(config_), keys_.addresses),
       interface_(config_, egress_, counters_, keys_.neighbours, book_),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,

@@ -50,6 +50,7 @@ Tick TimerWheel::deadline(std::uint32_t id) const {
 }
 
 bool TimerWheel::has_backlog() const {
+  if (is_settled()) return false;
   if (cascade_pending() || front_is_late()) return true;
   const std::uint32_t bucket = first_bucket();
   return bucket != kNoBucket && buckets_[bucket].earliest - base_ <= now_ - base_;

@@ -222,6 +222,47 @@ TEST_F(RingPort, AFrameOfAnotherPoolGoesHome) {
   EXPECT_EQ(other.available(), other_full);
 }
 
+// What came in goes out again as an empty frame at the usual place, without a way through the pool.
+TEST_F(RingPort, ReceivedFramesAreRecycled) {
+  Frame sent = filled_frame(port(), 1000, 7);
+  ASSERT_EQ(port().transmit({&sent, 1}), 1u);
+  std::array<Frame, 2> received;
+  ASSERT_EQ(port().receive(received), 1u);
+  rte_mbuf* mbuf = mbuf_of(received[0]);
+  received[0].data += 54;
+  received[0].flags = frame_flag::kRxRssHash;
+  const unsigned available = ring_.available();
+  ASSERT_EQ(port().recycle({received.data(), 1}), 1u);
+  EXPECT_EQ(ring_.available(), available);
+  EXPECT_EQ(mbuf_of(received[0]), mbuf);
+  EXPECT_EQ(received[0].data, rte_pktmbuf_mtod(mbuf, std::byte*));
+  EXPECT_EQ(received[0].length, 0u);
+  EXPECT_EQ(received[0].flags, 0u);
+  std::memset(received[0].data, 8, 100);
+  received[0].length = 100;
+  ASSERT_EQ(port().transmit({received.data(), 1}), 1u);
+  ASSERT_EQ(port().receive(received), 1u);
+  EXPECT_EQ(bytes_of(received[0]), std::vector<std::uint8_t>(100, 8));
+  port().release({received.data(), 1});
+}
+
+// A buffer of another pool, or one that somebody else holds too, goes home, and the rest stays.
+TEST_F(RingPort, OnlyPlainBuffersOfItsOwnPoolAreRecycled) {
+  TestDevice other("net_ring");
+  const unsigned other_full = other.available();
+  std::array<Frame, 3> frames{filled_frame(other.port(), 60, 1), filled_frame(port(), 60, 2),
+                              filled_frame(port(), 60, 3)};
+  rte_mbuf* shared = mbuf_of(frames[2]);
+  rte_mbuf_refcnt_update(shared, 1);
+  rte_mbuf* plain = mbuf_of(frames[1]);
+  ASSERT_EQ(port().recycle(frames), 1u);
+  EXPECT_EQ(mbuf_of(frames[0]), plain);
+  EXPECT_EQ(other.available(), other_full);
+  EXPECT_EQ(rte_mbuf_refcnt_read(shared), 1);
+  rte_pktmbuf_free(shared);
+  port().release({frames.data(), 1});
+}
+
 TEST_F(RingPort, LinkIsUp) { EXPECT_TRUE(port().link_up()); }
 
 // The link's state is remembered for 10 ms.

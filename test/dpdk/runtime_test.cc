@@ -67,29 +67,33 @@ TEST(TscClock, NeverGoesBackwardsAndKeepsTime) {
   EXPECT_LE(elapsed, at_most + at_most / 100);
 }
 
+auto due(Instant deadline) {
+  return [deadline] { return deadline; };
+}
+
 TEST(IdleWatch, WorkNeverNaps) {
   IdleWatch watch(true);
   for (int ms = 0; ms < 100; ++ms)
-    EXPECT_EQ(watch.after_poll(1, at(std::chrono::milliseconds(ms)), kNever).nap, 0ns);
+    EXPECT_EQ(watch.after_poll(1, at(std::chrono::milliseconds(ms)), due(kNever)).nap, 0ns);
 }
 
 TEST(IdleWatch, NapsDoubleAfterTwoHundredMicroseconds) {
   IdleWatch watch(true);
-  EXPECT_EQ(watch.after_poll(0, at(0us), kNever).nap, 0ns);
-  EXPECT_EQ(watch.after_poll(0, at(199us), kNever).nap, 0ns);
+  EXPECT_EQ(watch.after_poll(0, at(0us), due(kNever)).nap, 0ns);
+  EXPECT_EQ(watch.after_poll(0, at(199us), due(kNever)).nap, 0ns);
   std::vector<Duration> naps;
   for (int i = 0; i < 7; ++i)
-    naps.push_back(watch.after_poll(0, at(std::chrono::milliseconds(1 + i)), kNever).nap);
+    naps.push_back(watch.after_poll(0, at(std::chrono::milliseconds(1 + i)), due(kNever)).nap);
   EXPECT_EQ(naps, (std::vector<Duration>{50us, 100us, 200us, 400us, 800us, 1ms, 1ms}));
 }
 
 // With an interrupt that ends it, a nap need not be short at first.
 TEST(IdleWatch, NapsBeginAndEndWhereTheyAreToldTo) {
   IdleWatch watch(true, 10ms, 10ms);
-  watch.after_poll(0, at(0us), kNever);
+  watch.after_poll(0, at(0us), due(kNever));
   for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(watch.after_poll(0, at(std::chrono::milliseconds(1 + i)), kNever).nap, 10ms);
-  EXPECT_EQ(watch.after_poll(0, at(5ms), at(7ms)).nap, 2ms);
+    EXPECT_EQ(watch.after_poll(0, at(std::chrono::milliseconds(1 + i)), due(kNever)).nap, 10ms);
+  EXPECT_EQ(watch.after_poll(0, at(5ms), due(at(7ms))).nap, 2ms);
 }
 
 TEST(Departure, NobodyIsLeftOnlyWhenAllAreGone) {
@@ -103,27 +107,27 @@ TEST(Departure, NobodyIsLeftOnlyWhenAllAreGone) {
 
 TEST(IdleWatch, WorkStartsThePatienceAnew) {
   IdleWatch watch(true);
-  watch.after_poll(0, at(0us), kNever);
-  EXPECT_EQ(watch.after_poll(0, at(500us), kNever).nap, 50us);
-  watch.after_poll(3, at(600us), kNever);
-  EXPECT_EQ(watch.after_poll(0, at(700us), kNever).nap, 0ns);
-  EXPECT_EQ(watch.after_poll(0, at(899us), kNever).nap, 0ns);
-  EXPECT_EQ(watch.after_poll(0, at(900us), kNever).nap, 50us);
+  watch.after_poll(0, at(0us), due(kNever));
+  EXPECT_EQ(watch.after_poll(0, at(500us), due(kNever)).nap, 50us);
+  watch.after_poll(3, at(600us), due(kNever));
+  EXPECT_EQ(watch.after_poll(0, at(700us), due(kNever)).nap, 0ns);
+  EXPECT_EQ(watch.after_poll(0, at(899us), due(kNever)).nap, 0ns);
+  EXPECT_EQ(watch.after_poll(0, at(900us), due(kNever)).nap, 50us);
 }
 
 TEST(IdleWatch, ATimerIsNotSleptThrough) {
   IdleWatch watch(true);
-  watch.after_poll(0, at(0us), kNever);
-  EXPECT_EQ(watch.after_poll(0, at(300us), at(310us)).nap, 10us);
-  EXPECT_EQ(watch.after_poll(0, at(310us), at(310us)).nap, 0ns);
-  EXPECT_EQ(watch.after_poll(0, at(320us), at(310us)).nap, 0ns);
+  watch.after_poll(0, at(0us), due(kNever));
+  EXPECT_EQ(watch.after_poll(0, at(300us), due(at(310us))).nap, 10us);
+  EXPECT_EQ(watch.after_poll(0, at(310us), due(at(310us))).nap, 0ns);
+  EXPECT_EQ(watch.after_poll(0, at(320us), due(at(310us))).nap, 0ns);
 }
 
 TEST(IdleWatch, BusyNeverNapsButKeepsHouse) {
   IdleWatch watch(false);
   int became_idle = 0;
   for (int us = 0; us < 5000; us += 10) {
-    const auto verdict = watch.after_poll(0, at(std::chrono::microseconds(us)), kNever);
+    const auto verdict = watch.after_poll(0, at(std::chrono::microseconds(us)), due(kNever));
     EXPECT_EQ(verdict.nap, 0ns);
     became_idle += verdict.became_idle ? 1 : 0;
   }

@@ -34,6 +34,7 @@ class ShortPort final : public io::PortDecorator {
         fault_.first > 0 && calls_ >= fault_.first && calls_ < fault_.first + fault_.calls;
     return fails ? 0 : inner().allocate(frames.first(std::min<std::size_t>(frames.size(), 1)));
   }
+  std::size_t recycle(std::span<Frame> frames) override { return Port::recycle(frames); }
 
  private:
   const Fault fault_;

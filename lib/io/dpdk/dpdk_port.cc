@@ -201,6 +201,22 @@ void DpdkPort::release(std::span<const Frame> frames) {
   }
 }
 
+// What allocation would reset and sending reads, to_mbuf() writes anew. A borrowed, shared or
+// chained mbuf goes home instead.
+std::size_t DpdkPort::recycle(std::span<Frame> frames) {
+  std::size_t kept = 0;
+  for (const Frame& frame : frames) {
+    rte_mbuf* mbuf = mbuf_of(frame);
+    if (!is_plain(mbuf, pool_)) [[unlikely]] {
+      rte_pktmbuf_free(mbuf);
+      continue;
+    }
+    frames[kept++] = {.data = static_cast<std::byte*>(mbuf->buf_addr) + RTE_PKTMBUF_HEADROOM,
+                      .handle = mbuf};
+  }
+  return kept;
+}
+
 // Straight back to the pool if all are ours and whole, which is the rule; the general way otherwise
 // (buffers of another pool over net_ring, a driver's own memory).
 void DpdkPort::free_mbufs(rte_mbuf** mbufs, std::size_t count) {

@@ -30,6 +30,7 @@ class DpdkPort final : public Port {
   std::size_t transmit(std::span<const Frame> frames) override;
   std::size_t allocate(std::span<Frame> frames) override;
   void release(std::span<const Frame> frames) override;
+  std::size_t recycle(std::span<Frame> frames) override;
 
   /// The device's link, asked for every 10 ms, since asking can be a system call. Where polling a
   /// link that is going down is a danger (Device::link_goes_under_polls), before each poll that may

@@ -57,6 +57,7 @@ class ModelPort : public Port {
   std::size_t transmit(std::span<const Frame> frames) override;
   std::size_t allocate(std::span<Frame> frames) override;
   void release(std::span<const Frame> frames) override;
+  std::size_t recycle(std::span<Frame> frames) override;
 
   /// A frame arrives from the wire; false (and counted) if the device drops it.
   bool deliver(std::span<const std::byte> bytes);

@@ -23,6 +23,7 @@ class PortDecorator : public Port {
   std::size_t transmit(std::span<const Frame> frames) override { return inner_.transmit(frames); }
   std::size_t allocate(std::span<Frame> frames) override { return inner_.allocate(frames); }
   void release(std::span<const Frame> frames) override { inner_.release(frames); }
+  std::size_t recycle(std::span<Frame> frames) override { return inner_.recycle(frames); }
   bool link_up() const override { return inner_.link_up(); }
 
  protected:

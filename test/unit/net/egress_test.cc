@@ -33,13 +33,14 @@ class EgressTest : public testing::Test {
   }
 
   FakePort port_;
+  FrameBin bin_{port_};
   Counters counters_;
 };
 
 using Numbers = std::vector<std::uint32_t>;
 
 TEST_F(EgressTest, SendsNothingBeforeTheFlushAndThenOneBurst) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   for (std::uint32_t i = 0; i < 3; ++i) send(egress, i);
   EXPECT_EQ(egress.staged(), 3U);
   EXPECT_EQ(port_.bursts().size(), 0U);
@@ -56,7 +57,7 @@ TEST_F(EgressTest, SendsNothingBeforeTheFlushAndThenOneBurst) {
 }
 
 TEST_F(EgressTest, WhatThePortDoesNotTakeGoesLaterInOrderAndIsCountedOnce) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   for (std::uint32_t i = 0; i < 5; ++i) send(egress, i);
   port_.set_tx_room(2);
   EXPECT_EQ(egress.flush(), 2U);
@@ -77,7 +78,7 @@ TEST_F(EgressTest, WhatThePortDoesNotTakeGoesLaterInOrderAndIsCountedOnce) {
 }
 
 TEST_F(EgressTest, AnEmptiedStageStartsOverSoThatABurstStaysWhole) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   for (std::uint32_t round = 0; round < 200; ++round) {
     for (std::uint32_t i = 0; i < 30; ++i) send(egress, i);
     egress.flush();
@@ -86,7 +87,7 @@ TEST_F(EgressTest, AnEmptiedStageStartsOverSoThatABurstStaysWhole) {
 }
 
 TEST_F(EgressTest, AllocatesInBulkAndKeepsSpares) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   Frame frame;
   ASSERT_TRUE(egress.allocate(frame));
   EXPECT_EQ(port_.out(), Egress::kSpares);
@@ -95,13 +96,39 @@ TEST_F(EgressTest, AllocatesInBulkAndKeepsSpares) {
   EXPECT_EQ(frame.length, 0U);
   egress.discard(frame);
   EXPECT_EQ(egress.handed_out(), 0U);
-  EXPECT_EQ(port_.released(), 0U) << "given back in bulk, by flush";
-  egress.flush();
+  EXPECT_EQ(port_.released(), 0U) << "given back in bulk, when the bin is emptied";
+  bin_.flush();
   EXPECT_EQ(port_.released(), 1U);
 }
 
+// An echo goes out in the frames that requests came in: neither way leads through the pool.
+TEST_F(EgressTest, WhatIsInTheBinIsSentBeforeAnythingIsAllocated) {
+  Egress egress(port_, bin_, counters_);
+  std::vector<Frame> received(40);
+  ASSERT_EQ(port_.allocate(received), received.size());
+  for (const Frame& frame : received) bin_.add(frame);
+  for (std::uint32_t i = 0; i < 40; ++i) send(egress, i);
+  EXPECT_EQ(bin_.size(), 0U);
+  EXPECT_EQ(port_.out(), 40U) << "nothing was allocated besides";
+  EXPECT_EQ(port_.recycled(), 40U);
+  EXPECT_EQ(egress.flush(), 40U);
+  EXPECT_EQ(port_.released(), 0U);
+}
+
+// A port that cannot use them again has released them.
+TEST_F(EgressTest, WithoutRecyclingFramesAreAllocated) {
+  Egress egress(port_, bin_, counters_);
+  port_.set_recycles(false);
+  std::vector<Frame> received(3);
+  ASSERT_EQ(port_.allocate(received), received.size());
+  for (const Frame& frame : received) bin_.add(frame);
+  send(egress, 1);
+  EXPECT_EQ(port_.released(), 3U);
+  EXPECT_EQ(port_.out(), Egress::kSpares);
+}
+
 TEST_F(EgressTest, DryPoolIsRefusedCountedAndRecovers) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   port_.set_pool_size(2);
   send(egress, 0);
   send(egress, 1);
@@ -117,7 +144,7 @@ TEST_F(EgressTest, DryPoolIsRefusedCountedAndRecovers) {
 }
 
 TEST_F(EgressTest, FullStageRefusesNewFramesButTakesThoseAllocatedBefore) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   port_.set_tx_room(0);
   std::vector<Frame> held(512);
   for (Frame& frame : held) ASSERT_TRUE(egress.allocate(frame));
@@ -141,7 +168,7 @@ TEST_F(EgressTest, FullStageRefusesNewFramesButTakesThoseAllocatedBefore) {
 }
 
 TEST_F(EgressTest, HoldersOfTooManyFramesAreRefusedBeforeTheStageCouldOverflow) {
-  Egress egress(port_, counters_);
+  Egress egress(port_, bin_, counters_);
   std::vector<Frame> held;
   for (Frame frame; egress.allocate(frame);) held.push_back(frame);
   EXPECT_EQ(held.size(), Egress::kCapacity);
@@ -155,15 +182,17 @@ TEST_F(EgressTest, HoldersOfTooManyFramesAreRefusedBeforeTheStageCouldOverflow) 
 
 TEST_F(EgressTest, DestructorGivesEverythingBack) {
   {
-    Egress egress(port_, counters_);
+    Egress egress(port_, bin_, counters_);
     port_.set_tx_room(1);
     for (std::uint32_t i = 0; i < 40; ++i) send(egress, i);  // 24 spares are left
     Frame frame;
     ASSERT_TRUE(egress.allocate(frame));
     egress.discard(frame);
     EXPECT_EQ(egress.flush(), 1U);
+    bin_.flush();
     EXPECT_EQ(port_.out(), 39U + 23U);
   }
+  bin_.flush();
   EXPECT_EQ(port_.out(), 0U);
 }
 
@@ -175,7 +204,7 @@ TEST_F(EgressTest, RandomUseKeepsOrderAndFrames) {
   Prng prng(kSeed);
   std::uint32_t next = 0, expected = 0;
   {
-    Egress egress(port_, counters_);
+    Egress egress(port_, bin_, counters_);
     std::deque<Frame> held;
     for (int step = 0; step < 20'000; ++step) {
       for (std::uint32_t n = prng.below(40); n > 0; --n) {
@@ -193,8 +222,9 @@ TEST_F(EgressTest, RandomUseKeepsOrderAndFrames) {
         held.pop_front();
       }
       port_.set_tx_room(prng.below(36));
+      port_.set_recycles(prng.chance(0.5));
       egress.flush();
-      ASSERT_EQ(port_.out(), egress.staged() + egress.spare() + egress.handed_out());
+      ASSERT_EQ(port_.out(), egress.staged() + egress.spare() + egress.handed_out() + bin_.size());
       ASSERT_LE(port_.out(), Egress::kCapacity);
       for (std::uint32_t number : sent_numbers())
         ASSERT_EQ(number, expected++) << "seed " << kSeed << " step " << step;

@@ -60,6 +60,19 @@ class FakePort final : public Port {
     released_ += frames.size();
   }
 
+  std::size_t recycle(std::span<Frame> frames) override {
+    if (!recycles_) return Port::recycle(frames);
+    for (Frame& frame : frames) {
+      EXPECT_TRUE(out_.contains(frame.handle)) << "a frame that is not out is to be sent again";
+      frame = Frame{.data = static_cast<std::byte*>(frame.handle), .handle = frame.handle};
+      std::memset(frame.data, 0xee, info_.frame_capacity);
+    }
+    recycled_ += frames.size();
+    return frames.size();
+  }
+
+  /// Whether frames that are done with may be sent again.
+  void set_recycles(bool recycles) { recycles_ = recycles; }
   /// How many more frames transmit() will take.
   void set_tx_room(std::size_t frames) { tx_room_ = frames; }
   /// How many frames may be out at once.
@@ -67,6 +80,7 @@ class FakePort final : public Port {
 
   std::size_t out() const { return out_.size(); }  // allocated, not yet back
   std::size_t released() const { return released_; }
+  std::size_t recycled() const { return recycled_; }
   const std::vector<std::size_t>& bursts() const { return bursts_; }
 
   /// What has been transmitted since the last call.
@@ -80,7 +94,8 @@ class FakePort final : public Port {
   PortInfo info_;
   std::size_t tx_room_ = SIZE_MAX;
   std::size_t pool_size_ = SIZE_MAX;
-  std::size_t released_ = 0;
+  std::size_t released_ = 0, recycled_ = 0;
+  bool recycles_ = true;
   std::map<void*, std::unique_ptr<std::byte[]>> out_;
   std::vector<Bytes> sent_;
   std::vector<std::size_t> bursts_;

@@ -95,7 +95,7 @@ class InterfaceTest : public testing::Test {
     interface_.reset();
     egress_.reset();
     counters_ = {};
-    egress_ = std::make_unique<Egress>(port_, counters_);
+    egress_ = std::make_unique<Egress>(port_, bin_, counters_);
     book_ = std::make_unique<flow::AddressBook>(config_.max_neighbours + 64, SipKey{3, 4});
     interface_ = std::make_unique<Interface>(config_, *egress_, counters_, SipKey{1, 2}, *book_);
   }
@@ -188,6 +188,7 @@ class InterfaceTest : public testing::Test {
   }
 
   FakePort port_;
+  FrameBin bin_{port_};
   StackConfig config_;
   Counters counters_;
   Instant now_{1s};
