@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <map>
 #include <string_view>
@@ -16,12 +17,15 @@ namespace {
 using tern::IdleStrategy;
 using tern::Ipv4Address;
 using tern::Ipv4Prefix;
+using tern::Ipv6Address;
+using tern::Ipv6Prefix;
 
 constexpr const char* kCommonHelp =
     R"(  --ip A.B.C.D/N           this program's own address and subnet
   --gateway A.B.C.D        the next hop to other subnets
   --tap NAME               the tap device that appears on this host
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
+  --ip6 ADDRESS/N  --gateway6 ADDRESS  --host-ip6 ADDRESS/N   the same for IPv6
   --device NAME            DPDK's device to use, if there are several
   --workers N  --mtu N     stacks, one a core (as in -l); bytes a packet (1500)
   --max-connections N      connections at once, of each worker (4096)
@@ -38,6 +42,17 @@ std::string check_prefix(const std::string& text) {
   return Ipv4Prefix::parse(text)
              ? ""
              : fmt::format("'{}' is not an address with its subnet, as in 10.0.2.2/24", text);
+}
+
+std::string check_prefix6(const std::string& text) {
+  return Ipv6Prefix::parse(text)
+             ? ""
+             : fmt::format("'{}' is not an IPv6 address with its prefix, as in fd00::2/64", text);
+}
+
+std::string check_address6(const std::string& text) {
+  return Ipv6Address::parse(text) ? ""
+                                  : fmt::format("'{}' is not an IPv6 address, as in fd00::1", text);
 }
 
 std::string check_tap_name(const std::string& text) {
@@ -63,6 +78,30 @@ std::string check_address(const std::string& text) {
              : fmt::format("'{}' is not an IPv4 address, as in 10.0.2.1", text);
 }
 
+std::optional<tern::Endpoint> parse_server(const std::string& text) {
+  if (const auto address = tern::IpAddress::parse(text)) return tern::Endpoint{*address, 0};
+  const std::size_t end = text.starts_with('[') ? text.find(']') : text.find(':');
+  if (end == std::string::npos) return std::nullopt;
+  const bool bracketed = text[end] == ']';
+  const auto address = bracketed ? tern::IpAddress::parse(text.substr(1, end - 1))
+                                 : tern::IpAddress::parse(text.substr(0, end));
+  const std::string rest = text.substr(end + (bracketed ? 1 : 0));
+  if (!address || address->is_v4() == bracketed) return std::nullopt;
+  if (rest.empty()) return tern::Endpoint{*address, 0};
+  std::uint16_t port = 0;
+  const auto [stop, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), port);
+  if (rest[0] != ':' || error != std::errc() || stop != rest.data() + rest.size() || port == 0)
+    return std::nullopt;
+  return tern::Endpoint{*address, port};
+}
+
+std::string check_server(const std::string& text) {
+  return parse_server(text)
+             ? ""
+             : fmt::format("'{}' is not an address, as in 10.0.2.2, fd00::2 or [fd00::2]:9999",
+                           text);
+}
+
 CommandLine::CommandLine(const Program& program, CommonOptions& common)
     : common_(common), ip_(program.ip) {
   common_.runtime.program = program.name;
@@ -82,6 +121,9 @@ void CommandLine::add_network_options() {
   app_.add_option("--gateway", gateway_)->check(check_address);
   app_.add_option("--tap", runtime.tap_name)->check(check_tap_name);
   app_.add_option("--host-ip", host_ip_)->check(check_prefix);
+  app_.add_option("--ip6", ip6_)->check(check_prefix6);
+  app_.add_option("--gateway6", gateway6_)->check(check_address6);
+  app_.add_option("--host-ip6", host_ip6_)->check(check_prefix6);
   app_.add_option("--device", runtime.device);
   app_.add_option("--mtu", runtime.mtu)->check(CLI::Range(576, 9216));
   app_.add_flag("--trust-checksums", runtime.trust_missing_checksum);
@@ -113,6 +155,9 @@ void CommandLine::fill_in() {
   runtime.stack.address = *Ipv4Prefix::parse(ip_);
   if (!gateway_.empty()) runtime.stack.gateway = Ipv4Address::parse(gateway_);
   if (!host_ip_.empty()) common_.host_ip = Ipv4Prefix::parse(host_ip_);
+  if (!ip6_.empty()) runtime.stack.ip6 = Ipv6Prefix::parse(ip6_);
+  if (!gateway6_.empty()) runtime.stack.gateway6 = Ipv6Address::parse(gateway6_);
+  if (!host_ip6_.empty()) common_.host_ip6 = Ipv6Prefix::parse(host_ip6_);
   runtime.linger = seconds(linger_s_);
   runtime.stack.tcp.msl = seconds(msl_s_);
 }

@@ -14,10 +14,11 @@ inline constexpr int kUsageError = 2;
 /// What every program with a stack of its own takes from its command line and configuration file.
 struct CommonOptions {
   tern::RuntimeConfig runtime;
-  std::optional<tern::Ipv4Prefix> host_ip;  // the kernel's address at the other end of the tap
-  bool quiet = false;                       // errors only
-  bool verbose = false;                     // DPDK's log as well
-  bool stats = false;                       // counters at exit
+  std::optional<tern::Ipv4Prefix> host_ip;   // the kernel's address at the other end of the tap,
+  std::optional<tern::Ipv6Prefix> host_ip6;  // and its IPv6 one
+  bool quiet = false;                        // errors only
+  bool verbose = false;                      // DPDK's log as well
+  bool stats = false;                        // counters at exit
 };
 
 /// A program's command line: "[EAL arguments --] options". Adds the common options to a CLI::App,
@@ -48,7 +49,7 @@ class CommandLine {
   CommonOptions& common_;
   CLI::App app_;
   // The options that are not numbers, until they are checked.
-  std::string ip_, gateway_, host_ip_, idle_ = "auto";
+  std::string ip_, gateway_, host_ip_, ip6_, gateway6_, host_ip6_, idle_ = "auto";
   double linger_s_ = 5, msl_s_ = 30;
 };
 
@@ -56,5 +57,9 @@ tern::Duration seconds(double s);
 
 /// For CLI::Option::check: "" or what is wrong with the text.
 std::string check_address(const std::string& text);
+
+/// "ADDRESS" or "ADDRESS:PORT" of either family; IPv6 with a port stands in brackets. Port 0: none.
+std::optional<tern::Endpoint> parse_server(const std::string& text);
+std::string check_server(const std::string& text);
 
 }  // namespace app

@@ -2,17 +2,20 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
-#include <string>
+#include <memory>
 
-#include "tern/address.h"
+#include "common/command_line.h"
+#include "tern/runtime.h"
 
 namespace app {
 
-/// Gives this host's kernel its address at its end of a tap device, brings the end up, and lets the
-/// kernel forward what comes out of it, so that two programs on two taps reach each other through
-/// this host as through a router. IPv6 is turned off there: its solicitations would only clutter
-/// the wire. All of it goes away with the device.
-absl::Status configure_host_interface(const std::string& tap, const tern::Ipv4Prefix& address);
+/// Makes the program's runtime and, if --host-ip or --host-ip6 are given, this host's end of the
+/// tap: the kernel gets its addresses there, brings it up, and forwards what comes out of it, so
+/// that two programs on two taps reach each other through this host as through a router. Without
+/// --host-ip6, IPv6 is turned off there: its solicitations would only clutter the wire. All of it
+/// goes away with the device.
+absl::StatusOr<std::unique_ptr<tern::Runtime>> create_runtime(const CommonOptions& options);
 
 }  // namespace app

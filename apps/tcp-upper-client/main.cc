@@ -36,6 +36,15 @@ std::string server_name(const Options& options) {
   return to_string(tern::Endpoint{options.server, options.port});
 }
 
+std::string why_unreachable(const Options& options) {
+  const tern::StackConfig& stack = options.runtime.stack;
+  if (!options.server.is_v4())
+    return "nobody answers for it on the link, or the router knows no way; see --ip6, --gateway6";
+  return stack.address.contains(options.server.v4())
+             ? "nobody answers ARP for it; see --ip, --gateway"
+             : "the gateway does not answer ARP, or knows no way; see --ip, --gateway";
+}
+
 // What went wrong, for a person, with what to look at.
 std::string describe(CloseReason reason, bool established, const Options& options) {
   const std::string server = server_name(options);
@@ -43,10 +52,7 @@ std::string describe(CloseReason reason, bool established, const Options& option
     case CloseReason::kRefused:
       return server + " refused the connection: no server listens there";
     case CloseReason::kUnreachable:
-      return fmt::format("{} is unreachable: {}; see --ip, --gateway", server,
-                         options.runtime.stack.address.contains(options.server)
-                             ? "nobody answers ARP for it"
-                             : "the gateway does not answer ARP, or knows no way");
+      return fmt::format("{} is unreachable: {}", server, why_unreachable(options));
     case CloseReason::kReset:
       return server + " reset the connection";
     case CloseReason::kTimedOut:
@@ -147,14 +153,9 @@ int Session::outcome() const {
 
 int run(Options options) {
   options.runtime.log = app::make_log(options);
-  auto runtime = tern::Runtime::create(options.runtime);
+  auto runtime = app::create_runtime(options);
   if (!runtime.ok()) return app::fail("tcp-upper-client", runtime.status());
   if (options.verbose) note((*runtime)->describe());
-  if (options.host_ip)
-    if (absl::Status status =
-            app::configure_host_interface(options.runtime.tap_name, *options.host_ip);
-        !status.ok())
-      return app::fail("tcp-upper-client", status);
   return Session(options).run(**runtime);
 }
 

@@ -13,7 +13,7 @@ constexpr const char* kUsage =
 Sends lines to an upper-case server and prints its answers, over Tern on DPDK.
 Ctrl-D closes. Without a terminal it is a filter: < in > out.
 
-  -i, --server A.B.C.D     the server's address
+  -i, --server ADDRESS     the server's address, e.g. 10.0.2.2, fd00::2, [fd00::2]:9999
   -p, --port N             its TCP port (9999)
   --local-port N           ours (drawn)
   --connect-timeout S      seconds to wait for an answer to SYN (180)
@@ -54,13 +54,15 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
       {.name = "tcp-upper-client", .ip = kDefaultIp, .usage = kUsage, .examples = kExamples},
       options);
   CLI::App& own = line.app();
-  own.add_option("-i,--server", server)->required()->check(app::check_address);
+  own.add_option("-i,--server", server)->required()->check(app::check_server);
   own.add_option("-p,--port", options.port)->check(CLI::Range(1, 65535));
   own.add_option("--local-port", options.local_port)->check(CLI::Range(1, 65535));
   own.add_option("--connect-timeout", connect_timeout_s)->check(CLI::Range(0.1, 86400.0));
   own.add_option("--time-wait", time_wait)->check(CLI::IsMember({"auto", "yes", "no"}));
   if (const auto status = line.parse(argc, argv)) return *status;
-  options.server = *tern::Ipv4Address::parse(server);
+  const tern::Endpoint endpoint = *app::parse_server(server);
+  options.server = endpoint.address;
+  if (endpoint.port != 0) options.port = endpoint.port;
   options.time_wait = kTimeWaits.at(time_wait);
   options.runtime.stack.tcp.connect_timeout = app::seconds(connect_timeout_s);
   fill_in_network(options, own.count("--ip") > 0);

@@ -15,7 +15,7 @@ enum class TimeWait : std::uint8_t {
 };
 
 struct Options : app::CommonOptions {
-  tern::Ipv4Address server;
+  tern::IpAddress server;
   std::uint16_t port = 9999;
   std::uint16_t local_port = 0;  // 0: drawn
   TimeWait time_wait = TimeWait::kAuto;

@@ -8,6 +8,7 @@
 
 #include "common/console.h"
 #include "common/host_interface.h"
+#include "common/listen.h"
 #include "options.h"
 #include "tern/runtime.h"
 #include "upper_server.h"
@@ -23,11 +24,12 @@ int serve(const Options& options, tern::Runtime& runtime) {
     return std::make_unique<upper::UpperServer>(options.quiet ? upper::UpperServer::Announce()
                                                               : app::say);
   };
-  const tern::Errc error = runtime.listen({.address = {}, .port = options.port}, make_server);
+  const tern::Errc error = app::listen(runtime, options, options.port, make_server);
   if (error != tern::Errc::kOk)
     return fail(absl::AlreadyExistsError(
         fmt::format("port {}: {}; choose another --port", options.port, tern::to_string(error))));
-  app::say(fmt::format("listening at port: 0.0.0.0:{}, waiting for connections...", options.port));
+  app::say(fmt::format("listening at port: {}, waiting for connections...",
+                       app::listening_at(options, options.port)));
   const absl::Status status = runtime.run();
   if (options.stats) app::print_statistics(runtime);
   return status.ok() ? 0 : fail(status);
@@ -35,14 +37,9 @@ int serve(const Options& options, tern::Runtime& runtime) {
 
 int run(Options options) {
   options.runtime.log = app::make_log(options);
-  auto runtime = tern::Runtime::create(options.runtime);
+  auto runtime = app::create_runtime(options);
   if (!runtime.ok()) return fail(runtime.status());
   if (!options.quiet) std::fputs((*runtime)->describe().c_str(), stderr);
-  if (options.host_ip)
-    if (absl::Status status =
-            app::configure_host_interface(options.runtime.tap_name, *options.host_ip);
-        !status.ok())
-      return fail(status);
   return serve(options, **runtime);
 }
 

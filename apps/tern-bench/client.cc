@@ -77,8 +77,12 @@ void Client::open_refused(std::uint32_t index, Errc error) {
   to_open_.push_back(index);
   retry_at_ = clock_() + kRetry;
   if (totals_.opened == 0 || !connects_per_request())
-    trouble_ = fmt::format("no connection to {}:{} after {}: {}", to_string(options_.server),
-                           options_.port, totals_.opened, to_string(error));
+    trouble_ = fmt::format("no connection to {} after {}: {}", server_name(), totals_.opened,
+                           to_string(error));
+}
+
+std::string Client::server_name() const {
+  return to_string(tern::Endpoint{options_.server, options_.port});
 }
 
 bool Client::is_ready() const {
@@ -103,8 +107,7 @@ void Client::on_closed(Connection c, CloseReason reason) {
       reason == CloseReason::kFinished && (state == State::kClosing || state == State::kIdle);
   ++(in_order ? totals_.closed : totals_.failures);
   if (totals_.opened == 0)
-    trouble_ = fmt::format("connecting to {}:{}: {}", to_string(options_.server), options_.port,
-                           to_string(reason));
+    trouble_ = fmt::format("connecting to {}: {}", server_name(), to_string(reason));
   const auto index = static_cast<std::uint32_t>(c.user_data());
   if (connects_per_request()) return rest(index);
   if (is_running_) to_open_.push_back(index);

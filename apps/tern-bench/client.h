@@ -40,6 +40,7 @@ class Client final : public Load, public tern::ConnectionHandler {
   void on_closed(tern::Connection c, tern::CloseReason reason) override;
 
  private:
+  std::string server_name() const;
   enum class State : std::uint8_t { kClosed, kOpening, kIdle, kWaiting, kClosing };
 
   struct Slot {

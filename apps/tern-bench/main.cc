@@ -34,12 +34,6 @@ int fail(std::string_view why) {
   return fail(absl::FailedPreconditionError(absl::string_view(why.data(), why.size())));
 }
 
-// The runtime's own errors, and the kernel's end of a tap.
-absl::Status set_up_host(const Options& options) {
-  if (!options.host_ip) return absl::OkStatus();
-  return app::configure_host_interface(options.runtime.tap_name, *options.host_ip);
-}
-
 void say(const Options& options, const std::string& text) {
   if (options.quiet) return;
   std::fputs(text.c_str(), stdout);
@@ -147,9 +141,8 @@ int serve(Options options) {
   options.runtime.between_polls = [&watch](tern::Stack& stack, Instant now) {
     watch->turn(stack, now);
   };
-  auto runtime = tern::Runtime::create(options.runtime);
+  auto runtime = app::create_runtime(options);
   if (!runtime.ok()) return fail(runtime.status());
-  if (absl::Status status = set_up_host(options); !status.ok()) return fail(status);
   watch = std::make_unique<ServerWatch>(options, **runtime);
   if (!watch->error().empty()) return fail(watch->error());
   if (const std::uint16_t port = watch->listen())
@@ -178,9 +171,8 @@ int measure(Options options) {
     leaves = now + (session->failure().empty() ? options.stay : Duration::zero());
     client->stop();
   };
-  auto created = tern::Runtime::create(options.runtime);
+  auto created = app::create_runtime(options);
   if (!created.ok()) return fail(created.status());
-  if (absl::Status status = set_up_host(options); !status.ok()) return fail(status);
   runtime = created->get();
   Report report(options, tern::Runtime::cycles_per_second());
   if (!report.error().empty()) return fail(report.error());

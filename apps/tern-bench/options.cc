@@ -15,8 +15,6 @@ namespace bench {
 
 namespace {
 
-using tern::Ipv4Address;
-
 constexpr const char* kUsage =
     R"(usage: tern-bench server [EAL-ARGUMENT... --] [OPTION...]
        tern-bench client [EAL-ARGUMENT... --] --server A.B.C.D [OPTION...]
@@ -104,7 +102,7 @@ void add_client_options(CLI::App& app, Options& options, Texts& texts) {
   std::vector<std::string> names;
   for (const auto& [name, mode] : kModes) names.emplace_back(name);
   app.add_option("--mode", texts.mode)->check(CLI::IsMember(names));
-  app.add_option("--server", texts.server)->check(app::check_address);
+  app.add_option("--server", texts.server)->check(app::check_server);
   app.add_option("--connections", options.connections)->check(CLI::Range(1, 1 << 28));
   app.add_option("--opening", options.opening)->check(CLI::Range(1, 1 << 20));
   app.add_option("--rate", options.rate)->check(CLI::Range(0.001, 1e9));
@@ -142,7 +140,9 @@ void fill_in_client(Options& options, const Texts& texts) {
   options.length = app::seconds(texts.seconds < 0 ? 10 : texts.seconds);
   if (options.mode != Mode::kL2) {
     if (texts.server.empty()) throw Mistake{"whom to ask? Name a --server"};
-    options.server = *Ipv4Address::parse(texts.server);
+    const tern::Endpoint server = *app::parse_server(texts.server);
+    options.server = server.address;
+    if (server.port != 0) options.port = server.port;
   }
   if (options.host.empty()) options.host = texts.server;
   if (options.length == tern::Duration::zero()) throw Mistake{"--seconds 0 measures nothing"};
@@ -165,6 +165,8 @@ void fill_in_client(Options& options, const Texts& texts) {
 void check_raw(const Options& options) {
   const std::uint32_t most = options.runtime.mtu - 40u;
   if (options.mode == Mode::kHttp) throw Mistake{"--raw reads no HTTP: leave --raw out"};
+  if (options.mode != Mode::kL2 && !options.server.is_v4())
+    throw Mistake{"--raw speaks IPv4 only: leave --raw out"};
   if (options.size > most)
     throw Mistake{
         fmt::format("--raw sends a request in one segment: --size {} is more than {} (--mtu)",

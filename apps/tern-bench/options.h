@@ -28,7 +28,7 @@ struct Options : app::CommonOptions {
   bool is_server = false;
   bool is_raw = false;  ///< client: without a stack
   Mode mode = Mode::kRr;
-  tern::Ipv4Address server;            ///< client: whom to ask
+  tern::IpAddress server;              ///< client: whom to ask
   std::uint16_t port = 9000;           ///< server: the first of four; client: the server's, exactly
   std::uint32_t connections = 1;       ///< in all; for crr: at once at most
   std::uint32_t opening = 128;         ///< handshakes under way at once at most

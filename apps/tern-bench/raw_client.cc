@@ -46,13 +46,13 @@ RawClient::RawClient(const Options& options, tern::Port& port)
   addresses_ = static_cast<std::uint32_t>((records_.size() + kPorts - 1) / kPorts);
   const tern::Ipv4Prefix& own = options.runtime.stack.address;
   const std::uint32_t last = first_address_ + addresses_ - 1;
-  const std::uint32_t server = options.server.value();
+  const std::uint32_t server = options.server.v4().value();
   if (!own.contains(tern::Ipv4Address(last)) || (server >= first_address_ && server <= last))
     trouble_ = fmt::format(
         "{} connections need {} addresses from {} on, in the subnet and without the server's: "
         "choose another --ip or a larger subnet",
         records_.size(), addresses_, to_string(own.address));
-  if (!own.contains(options.server))
+  if (!own.contains(options.server.v4()))
     trouble_ = fmt::format("--raw knows no gateway: {} is not in {}'s subnet",
                            to_string(options.server), to_string(own.address));
 }
@@ -171,16 +171,16 @@ void RawClient::ask_for_server() {
                            {.is_request = true,
                             .sender_mac = port_.info().mac,
                             .sender = first_address_ + resolved_,
-                            .target = options_.server.value()},
+                            .target = options_.server.v4().value()},
                            {});
   out_.push_back(frame);
 }
 
 void RawClient::on_arp(Frame& frame, const Arp& arp) {
-  if (!arp.is_request && arp.sender == options_.server.value() &&
+  if (!arp.is_request && arp.sender == options_.server.v4().value() &&
       arp.target == first_address_ + resolved_) {
     if (!template_)
-      template_.emplace(port_.info().mac, arp.sender_mac, options_.server, options_.port,
+      template_.emplace(port_.info().mac, arp.sender_mac, options_.server.v4(), options_.port,
                         static_cast<std::uint16_t>(mss_));
     ++resolved_;
     next_arp_ = 0;
@@ -283,8 +283,8 @@ void RawClient::on_lost(Record& r) {
   if (is_crr() || r.state == State::kWaiting) --under_way_;
   r.state = State::kFree;
   if (totals_.opened == 0)
-    trouble_ =
-        fmt::format("connecting to {}:{}: refused", to_string(options_.server), options_.port);
+    trouble_ = fmt::format("connecting to {}: refused",
+                           to_string(tern::Endpoint{options_.server, options_.port}));
 }
 
 // --- what leaves ---

@@ -141,7 +141,11 @@ std::uint16_t Server::listen(tern::Stack& stack) {
   tern::ConnectionHandler* const services[kPortCount] = {&echo_, &discard_, &source_, &http_};
   for (std::uint16_t i = 0; i < kPortCount; ++i) {
     const auto port = static_cast<std::uint16_t>(options_.port + i);
-    if (!stack.listen({.address = {}, .port = port}, *services[i]).ok()) return port;
+    if (!stack.listen({.address = tern::Ipv4Address(), .port = port}, *services[i]).ok())
+      return port;
+    if (stack.config().ip6 &&
+        !stack.listen({.address = tern::Ipv6Address(), .port = port}, *services[i]).ok())
+      return port;
   }
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "common/console.h"
 #include "common/host_interface.h"
+#include "common/listen.h"
 #include "http_server.h"
 #include "site.h"
 #include "tern/runtime.h"
@@ -40,8 +41,8 @@ struct Options : app::CommonOptions {
 int fail(const absl::Status& status) { return app::fail("tern-http", status); }
 
 int serve(const Options& options, const http::Site& site, tern::Runtime& runtime) {
-  std::vector<const http::HttpServer*> servers;  // one a worker
-  const tern::Errc error = runtime.listen({.address = {}, .port = options.port}, [&](unsigned) {
+  std::vector<const http::HttpServer*> servers;  // one a worker and family
+  const tern::Errc error = app::listen(runtime, options, options.port, [&](unsigned) {
     auto server = std::make_unique<http::HttpServer>(
         site, [] { return static_cast<std::int64_t>(std::time(nullptr)); });
     servers.push_back(server.get());
@@ -65,14 +66,9 @@ int run(Options options) {
   options.runtime.log = app::make_log(options);
   const auto site = http::Site::load(options.root, options.max_megabytes << 20);
   if (!site.ok()) return fail(site.status());
-  auto runtime = tern::Runtime::create(options.runtime);
+  auto runtime = app::create_runtime(options);
   if (!runtime.ok()) return fail(runtime.status());
   if (!options.quiet) std::fputs((*runtime)->describe().c_str(), stderr);
-  if (options.host_ip)
-    if (absl::Status status =
-            app::configure_host_interface(options.runtime.tap_name, *options.host_ip);
-        !status.ok())
-      return fail(status);
   return serve(options, *site, **runtime);
 }
 

@@ -48,9 +48,10 @@ std::size_t StackImpl::receive_burst(Instant now) {
     Slot& slot = slots_[i];
     counters_.rx_bytes += frames_[i].length;
     wire::parse_frame(frames_[i], parse_context_, slot.parsed);
-    if (!is_tcp(slot.parsed)) continue;
-    if (slot.parsed.kind == wire::FrameKind::kTcp6) [[unlikely]]
+    if (slot.parsed.kind != wire::FrameKind::kTcp4) [[unlikely]] {
+      if (slot.parsed.kind != wire::FrameKind::kTcp6) continue;
       name_addresses(slot);
+    }
     slot.tuple = tuple_of(slot.parsed.segment);
     slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
     engine_.table.prefetch(slot.hash);

@@ -11,11 +11,9 @@
 namespace tern::wire {
 
 /// What a received frame turned out to be.
-enum class FrameKind : std::uint8_t { kDrop, kTcp4, kTcp6, kArp, kIcmp4, kIcmp6, kProblem6 };
+enum class FrameKind : std::uint8_t { kTcp4, kTcp6, kDrop, kArp, kIcmp4, kIcmp6, kProblem6 };
 /// A segment of either family.
-constexpr bool is_tcp(FrameKind kind) {
-  return kind == FrameKind::kTcp4 || kind == FrameKind::kTcp6;
-}
+constexpr bool is_tcp(FrameKind kind) { return kind <= FrameKind::kTcp6; }
 
 /// What parse_frame checks against.
 struct ParseContext {

@@ -19,7 +19,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 FuzzApp::FuzzApp(std::string name, std::uint64_t seed, bool is_server)
     : name_(std::move(name)), prng_(seed), is_server_(is_server) {}
 
-void FuzzApp::attach(Stack& stack, Ipv4Address peer) {
+void FuzzApp::attach(Stack& stack, IpAddress peer) {
   stack_ = &stack;
   peer_ = peer;
   if (is_server_) listen_or_stop();
@@ -152,10 +152,12 @@ void FuzzApp::listen_or_stop() {
     listener_.reset();
     return;
   }
-  const auto listener = stack_->listen({.port = kFuzzPort, .backlog = 1 + prng_.below(4)}, *this);
+  const auto listener = stack_->listen(
+      {.address = wildcard(), .port = kFuzzPort, .backlog = 1 + prng_.below(4)}, *this);
   ASSERT_TRUE(listener);
   listener_ = *listener;
-  EXPECT_EQ(stack_->listen({.port = kFuzzPort}, *this).error(), Errc::kAddressInUse);
+  EXPECT_EQ(stack_->listen({.address = wildcard(), .port = kFuzzPort}, *this).error(),
+            Errc::kAddressInUse);
 }
 
 void FuzzApp::write(Connection c) {

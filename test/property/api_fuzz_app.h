@@ -30,7 +30,7 @@ class FuzzApp final : public ConnectionHandler {
   FuzzApp(std::string name, std::uint64_t seed, bool is_server);
 
   /// Where this end lives, and where the other end listens.
-  void attach(Stack& stack, Ipv4Address peer);
+  void attach(Stack& stack, IpAddress peer);
 
   /// A few calls, as an application between polls.
   void act();
@@ -78,7 +78,7 @@ class FuzzApp final : public ConnectionHandler {
   Prng prng_;
   const bool is_server_;
   Stack* stack_ = nullptr;
-  Ipv4Address peer_;
+  IpAddress peer_;
   bool winding_down_ = false;
   std::map<std::uint16_t, FuzzStream> streams_;  // by the client's port
   std::vector<Connection> handles_;              // live and dead

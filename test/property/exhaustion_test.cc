@@ -80,7 +80,7 @@ Calls expect_exchange(const Exchange& setup) {
   });
   sim.connect(client, server, {.delay = 1ms}, {.delay = 1ms});
   Sender from_client(random_text(setup.bytes, 1)), from_server(random_text(setup.bytes, 2));
-  EXPECT_TRUE(server.stack().listen({.port = kPort}, from_server));
+  EXPECT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort}, from_server));
   for (int i = 0; i < setup.connections; ++i)
     EXPECT_TRUE(client.stack().connect({.remote = {server.address(), kPort}}, from_client));
   EXPECT_TRUE(sim.run_until(
@@ -179,7 +179,7 @@ TEST(Exhaustion, ConnectionsOfEveryNumber) {
     Host& server = sim.add_host(b);
     sim.connect(client, server);
     Sender from_client(random_text(2'000, 1)), from_server(random_text(2'000, 2));
-    EXPECT_TRUE(server.stack().listen({.port = kPort}, from_server));
+    EXPECT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort}, from_server));
     const ConnectOptions options{.remote = {server.address(), kPort}};
     for (int round = 1; round <= 3; ++round) {
       for (std::uint32_t i = 0; i < count; ++i)
@@ -223,8 +223,8 @@ TEST(Exhaustion, AReaderBesideApplicationsThatNeverRead) {
       Sender writer(random_text(200'000, 1));
       RecordingHandler sleeper, reader;
       sleeper.read = false;
-      EXPECT_TRUE(server.stack().listen({.port = kPort}, sleeper));
-      EXPECT_TRUE(server.stack().listen({.port = kPort + 1}, reader));
+      EXPECT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort}, sleeper));
+      EXPECT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort + 1}, reader));
       for (std::uint32_t i = 0; i < sleepers; ++i)
         EXPECT_TRUE(client.stack().connect({.remote = {server.address(), kPort}}, writer));
       sim.run_for(5s);

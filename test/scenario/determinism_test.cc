@@ -52,7 +52,7 @@ Trace trace_of(std::uint64_t seed, std::uint64_t secret) {
   sim.connect(*hosts[0], *hosts[1], lossy(seed), lossy(seed + 1));
   RecordingHandler client, server;
   server.echo = true;
-  EXPECT_TRUE(hosts[1]->stack().listen({.port = 7000}, server));
+  EXPECT_TRUE(hosts[1]->stack().listen({.address = wildcard(), .port = 7000}, server));
   const std::string text(kBytes, 'x');
   for (std::size_t i = 0; i < kConnections; ++i) {
     auto connection = hosts[0]->stack().connect({.remote = {hosts[1]->address(), 7000}}, client);

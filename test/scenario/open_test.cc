@@ -30,8 +30,8 @@ Segment from_port(std::uint16_t port, Segment segment) {
 TEST(Open, PassiveWithoutOptions) {
   Established t;
   EXPECT_THAT(t.history(), ElementsAre(kSynReceived, kEstablished));
-  EXPECT_EQ(t.connection().remote(), (Endpoint{Ipv4Address(10, 0, 0, 2), 40000}));
-  EXPECT_EQ(t.connection().local(), (Endpoint{Ipv4Address(10, 0, 0, 1), 7000}));
+  EXPECT_EQ(t.connection().remote(), (Endpoint{numbered_address(2), 40000}));
+  EXPECT_EQ(t.connection().local(), (Endpoint{numbered_address(1), 7000}));
   EXPECT_EQ(t.info().send_mss, 1460u);
   EXPECT_EQ(t.info().send_window_bytes, 65535u);
   EXPECT_FALSE(t.info().timestamps);
@@ -340,7 +340,7 @@ TEST(Open, ConnectionsAreExhausted) {
   EXPECT_EQ(t.state(2), kEstablished);
   EXPECT_EQ(t.state(3), kClosed);
   EXPECT_EQ(t.counters().drop_tcp_no_connection, 1u);
-  EXPECT_EQ(t.stack().connect({.remote = {Ipv4Address(10, 0, 0, 2), 80}}, t.app).error(),
+  EXPECT_EQ(t.stack().connect({.remote = {numbered_address(2), 80}}, t.app).error(),
             Errc::kNoConnections);
   // TIME-WAIT takes no connection.
   t.shutdown_send();

@@ -43,6 +43,7 @@ Given::Given() : stack(numbered_host(1).stack) {}
 
 Script::Script(const Given& s)
     : given(s),
+      port_(numbered_host(1).port),
       stack_(make_stack(s.stack, port_, kStart)),
       start_(kStart),
       now_(kStart),
@@ -50,7 +51,8 @@ Script::Script(const Given& s)
   app.close_with_peer = false;
   if (given.monitored) port_.observe(monitor_.observer());
   port_.set_now(now_);
-  if (given.answer_arp) port_.inject(Arp{});  // the stack learns the peer's MAC from its question
+  // The stack learns the peer's MAC from its question.
+  if (given.answer_arp) port_.inject(Arp{});
   poll();
 }
 
@@ -120,6 +122,9 @@ void Script::answer_arp() {
                      .target_mac = path.destination_mac,
                      .ethernet_destination = path.destination_mac});
   }
+  for (const Solicitation& asked : port_.take_solicitations())
+    if (given.answer_arp && IpAddress(asked.target) == path.source)
+      port_.inject(build_advertisement(asked, path.source_mac));
 }
 
 void Script::note_states() {
@@ -242,7 +247,8 @@ Connection Script::connect() {
 }
 
 ListenerId Script::listen(std::uint32_t backlog) {
-  const auto listener = stack_->listen({.port = Path{}.destination_port, .backlog = backlog}, app);
+  const auto listener = stack_->listen(
+      {.address = wildcard(), .port = Path{}.destination_port, .backlog = backlog}, app);
   EXPECT_TRUE(listener);
   poll();
   return listener ? *listener : ListenerId{};

@@ -81,7 +81,7 @@ TEST(Stray, AnswersAreLimitedForEachPrefix) {
   EXPECT_LT(answers, tcp::StrayLimit::kPrefixBurst * 2);
   EXPECT_EQ(t.counters().drop_tcp_stray + answers, 2000u);
   Segment other = ack(1, 77);
-  other.path.source = Ipv4Address(10, 0, 0, 2);
+  other.path.source = numbered_address(2);
   t.run_for(1s);
   t.in(other);
   EXPECT_THAT(t.take(), SizeIs(1)) << "a second later there is room again";

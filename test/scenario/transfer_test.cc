@@ -31,7 +31,7 @@ struct Transfer {
 void meet(Simulation& sim, Host& a, Host& b) {
   constexpr std::uint16_t kMeetingPort = 1;
   RecordingHandler at_a, at_b;
-  EXPECT_TRUE(b.stack().listen({.port = kMeetingPort}, at_b));
+  EXPECT_TRUE(b.stack().listen({.address = wildcard(), .port = kMeetingPort}, at_b));
   EXPECT_TRUE(a.stack().connect({.remote = {b.address(), kMeetingPort}}, at_a));
   sim.run_for(10ms);
   EXPECT_EQ(at_b.only().established, 1u);
@@ -55,7 +55,7 @@ Duration expect_exact(const Transfer& t) {
   link.a_to_b.set_hook(t.hook_there);
   link.b_to_a.set_hook(t.hook_back);
   Sender from_client(random_text(t.bytes_there, 1)), from_server(random_text(t.bytes_back, 2));
-  EXPECT_TRUE(server.stack().listen({.port = kPort}, from_server));
+  EXPECT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort}, from_server));
   EXPECT_TRUE(client.stack().connect({.remote = {server.address(), kPort}}, from_client));
   const Instant began = sim.now();
   const auto both_closed = [&] {

@@ -31,6 +31,16 @@ std::vector<Arp> ScriptPort::take_sent_arp() {
   return packets;
 }
 
+std::vector<Solicitation> ScriptPort::take_solicitations() {
+  std::vector<Solicitation> asked;
+  std::erase_if(sent_, [&](const SentFrame& frame) {
+    const auto solicitation = parse_solicitation(frame.bytes);
+    if (solicitation) asked.push_back(*solicitation);
+    return solicitation.has_value();
+  });
+  return asked;
+}
+
 std::vector<SentFrame> ScriptPort::take_frames() { return std::exchange(sent_, {}); }
 
 }  // namespace tern::test

@@ -36,6 +36,8 @@ class ScriptPort final : public io::ModelPort {
   std::vector<Segment> take_sent();
   /// Takes the ARP packets among the sent frames.
   std::vector<Arp> take_sent_arp();
+  /// Takes the neighbour solicitations among the sent frames.
+  std::vector<Solicitation> take_solicitations();
   /// Takes all sent frames that were not taken yet.
   std::vector<SentFrame> take_frames();
 

@@ -2,6 +2,8 @@
 #include "support/segment.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <ostream>
 #include <string_view>
 #include <tuple>
@@ -11,7 +13,8 @@
 namespace tern::test {
 namespace {
 
-constexpr std::size_t kEthernetBytes = 14, kIpBytes = 20, kTcpBytes = 20, kArpBytes = 28;
+constexpr std::size_t kEthernetBytes = 14, kIpBytes = 20, kIp6Bytes = 40, kTcpBytes = 20,
+                      kArpBytes = 28;
 constexpr std::string_view kFlagLetters = "FSRP.UEW";  // bit 0 first
 
 // Appends in network byte order.
@@ -31,6 +34,10 @@ class Writer {
   }
   void bytes(std::span<const std::byte> more) {
     bytes_.insert(bytes_.end(), more.begin(), more.end());
+  }
+  void ip(const IpAddress& address) {
+    if (address.is_v4()) return u32(address.v4().value());
+    for (const std::uint8_t octet : address.v6().octets()) u8(octet);
   }
   void patch_u16(std::size_t offset, unsigned value) {
     bytes_[offset] = static_cast<std::byte>(value >> 8);
@@ -66,6 +73,11 @@ class Reader {
     for (std::uint8_t& octet : mac.octets) octet = u8();
     return mac;
   }
+  Ipv6Address ip6() {
+    std::array<std::uint8_t, 16> octets;
+    for (std::uint8_t& octet : octets) octet = u8();
+    return Ipv6Address(octets);
+  }
   std::span<const std::byte> bytes(std::size_t count) {
     const auto taken = rest_.first(count);
     rest_ = rest_.subspan(count);
@@ -77,19 +89,24 @@ class Reader {
   std::span<const std::byte> rest_;
 };
 
-Bytes pseudo_header(const Path& path, std::size_t tcp_bytes) {
+// The same sum for both families: IPv6's has zeros more.
+Bytes pseudo_header(const Path& path, std::size_t bytes, unsigned protocol) {
   Writer out;
-  out.u32(path.source.value());
-  out.u32(path.destination.value());
-  out.u16(6);
-  out.u16(static_cast<unsigned>(tcp_bytes));
+  out.ip(path.source);
+  out.ip(path.destination);
+  out.u16(protocol);
+  out.u16(static_cast<unsigned>(bytes));
   return out.take();
 }
 
-std::uint16_t tcp_checksum(const Path& path, std::span<const std::byte> tcp) {
-  Bytes all = pseudo_header(path, tcp.size());
-  all.insert(all.end(), tcp.begin(), tcp.end());
+std::uint16_t checksum_of(const Path& path, std::span<const std::byte> bytes, unsigned protocol) {
+  Bytes all = pseudo_header(path, bytes.size(), protocol);
+  all.insert(all.end(), bytes.begin(), bytes.end());
   return textbook_checksum(all);
+}
+
+std::uint16_t tcp_checksum(const Path& path, std::span<const std::byte> tcp) {
+  return checksum_of(path, tcp, 6);
 }
 
 // In the order in which Linux writes them.
@@ -185,14 +202,30 @@ void parse_options(Reader in, Segment& segment) {
   }
 }
 
-// The IPv4 header into `segment`; answers the IP payload, or nothing.
+// The rest of parse_ip() for IPv6.
+std::optional<std::span<const std::byte>> parse_ip6(Reader in, Segment& segment) {
+  if (in.left() < kIp6Bytes) return std::nullopt;
+  const std::uint32_t first = in.u32();
+  segment.tos = static_cast<std::uint8_t>(first >> 20 & 0xff);
+  const std::size_t payload_bytes = in.u16();
+  const std::uint8_t next_header = in.u8();
+  segment.ttl = in.u8();
+  segment.path.source = in.ip6();
+  segment.path.destination = in.ip6();
+  if (first >> 28 != 6 || next_header != 6 || payload_bytes > in.left()) return std::nullopt;
+  return in.bytes(payload_bytes);
+}
+
+// The IP header into `segment`; answers the IP payload, or nothing.
 std::optional<std::span<const std::byte>> parse_ip(std::span<const std::byte> frame,
                                                    Segment& segment) {
   if (frame.size() < kEthernetBytes + kIpBytes) return std::nullopt;
   Reader in(frame);
   segment.path.destination_mac = in.mac();
   segment.path.source_mac = in.mac();
-  if (in.u16() != 0x0800) return std::nullopt;
+  const unsigned ether_type = in.u16();
+  if (ether_type == 0x86dd) return parse_ip6(in, segment);
+  if (ether_type != 0x0800) return std::nullopt;
   const unsigned version_and_length = in.u8();
   const std::size_t header_bytes = version_and_length % 16 * 4;
   segment.tos = in.u8();
@@ -243,7 +276,47 @@ bool operator==(const Segment& a, const Segment& b) {
   return all(a) == all(b);
 }
 
+bool speaks_v6() {
+  static const bool v6 = [] {
+    const char* family = std::getenv("TERN_TEST_FAMILY");
+    return family != nullptr && std::string_view(family) == "6";
+  }();
+  return v6;
+}
+
+IpAddress numbered_address(std::uint8_t n) {
+  if (!speaks_v6()) return Ipv4Address(10, 0, 0, n);
+  std::array<std::uint8_t, 16> octets{0xfd};
+  octets[15] = n;
+  return Ipv6Address(octets);
+}
+
+IpAddress wildcard() {
+  if (speaks_v6()) return Ipv6Address();
+  return Ipv4Address();
+}
+
+namespace {
+
+Bytes build6(const Datagram& datagram) {
+  Writer frame;
+  frame.mac(datagram.path.destination_mac);
+  frame.mac(datagram.path.source_mac);
+  frame.u16(0x86dd);
+  frame.u32(0x60000000u | std::uint32_t{datagram.tos} << 20);
+  frame.u16(static_cast<unsigned>(datagram.payload.size()));
+  frame.u8(datagram.protocol);
+  frame.u8(datagram.ttl);
+  frame.ip(datagram.path.source);
+  frame.ip(datagram.path.destination);
+  frame.bytes(datagram.payload);
+  return frame.take();
+}
+
+}  // namespace
+
 Bytes build(const Datagram& datagram) {
+  if (!datagram.path.source.is_v4()) return build6(datagram);
   const std::size_t header_bytes = kIpBytes + datagram.ip_options.size();
   Writer ip;
   ip.u8(static_cast<unsigned>(0x40 | header_bytes / 4));
@@ -254,8 +327,8 @@ Bytes build(const Datagram& datagram) {
   ip.u8(datagram.ttl);
   ip.u8(datagram.protocol);
   ip.u16(0);
-  ip.u32(datagram.path.source.value());
-  ip.u32(datagram.path.destination.value());
+  ip.ip(datagram.path.source);
+  ip.ip(datagram.path.destination);
   ip.bytes(datagram.ip_options);
   const unsigned checksum = textbook_checksum(ip.view());
   ip.patch_u16(10, datagram.ip_checksum_ok ? checksum : checksum ^ 0x5555);
@@ -332,6 +405,40 @@ std::optional<Arp> parse_arp(std::span<const std::byte> frame) {
   arp.target_mac = in.mac();
   arp.target = Ipv4Address(in.u32());
   return arp;
+}
+
+std::optional<Solicitation> parse_solicitation(std::span<const std::byte> frame) {
+  constexpr std::size_t kMessage = kEthernetBytes + kIp6Bytes, kTarget = kMessage + 8;
+  if (frame.size() < kTarget + 16) return std::nullopt;
+  Reader in(frame);
+  in.mac();
+  Solicitation asked{.sender_mac = in.mac(), .sender = {}, .target = {}};
+  if (in.u16() != 0x86dd || frame[kEthernetBytes + 6] != std::byte{58} ||
+      frame[kMessage] != std::byte{135})
+    return std::nullopt;
+  in.bytes(8);
+  asked.sender = in.ip6();
+  asked.target = Reader(frame.subspan(kTarget)).ip6();
+  return asked;
+}
+
+Bytes build_advertisement(const Solicitation& asked, const MacAddress& target_mac) {
+  Datagram datagram;
+  datagram.path.source_mac = target_mac;
+  datagram.path.destination_mac = asked.sender_mac;
+  datagram.path.source = asked.target;
+  datagram.path.destination = asked.sender;
+  datagram.protocol = 58;
+  datagram.ttl = 255;
+  Writer message;
+  message.u32(136u << 24);
+  message.u32(0x60000000);  // solicited, override
+  message.ip(asked.target);
+  message.u16(0x0201);  // target link-layer address
+  message.mac(target_mac);
+  message.patch_u16(2, checksum_of(datagram.path, message.view(), 58));
+  datagram.payload = message.take();
+  return build(datagram);
 }
 
 std::ostream& operator<<(std::ostream& out, const Segment& segment) {

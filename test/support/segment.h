@@ -34,12 +34,22 @@ struct SackRange {
   friend bool operator==(const SackRange&, const SackRange&) = default;
 };
 
+/// The family that tests speak where they do not say: IPv6 if TERN_TEST_FAMILY is 6, as meson sets
+/// it for the second run of some of them, else IPv4.
+bool speaks_v6();
+
+/// Host number n of the tests' link in that family: 10.0.0.n or fd00::n.
+IpAddress numbered_address(std::uint8_t n);
+
+/// The unspecified address of that family: what listens on all of the interface's own.
+IpAddress wildcard();
+
 /// The addresses around a segment. By default from the test's peer to the stack under test.
 struct Path {
   MacAddress source_mac{{0x02, 0, 0, 0, 0, 0x02}};
   MacAddress destination_mac{{0x02, 0, 0, 0, 0, 0x01}};
-  Ipv4Address source{10, 0, 0, 2};
-  Ipv4Address destination{10, 0, 0, 1};
+  IpAddress source = numbered_address(2);
+  IpAddress destination = numbered_address(1);
   std::uint16_t source_port = 40000;
   std::uint16_t destination_port = 7000;
 
@@ -65,9 +75,9 @@ struct Segment {
   std::vector<SackRange> sack{};
   Bytes raw_options{};  ///< if set, written instead of the above; a parsed segment has none
   std::string payload{};
-  std::uint8_t ttl = 64;
-  std::uint8_t tos = 0;
-  std::uint16_t ip_id = 0;
+  std::uint8_t ttl = 64;    ///< or hop limit
+  std::uint8_t tos = 0;     ///< or traffic class
+  std::uint16_t ip_id = 0;  ///< IPv4 only, this and the next two
   bool dont_fragment = true;
   bool ip_checksum_ok = true;  ///< build: false makes it wrong; parse: what was found
   bool tcp_checksum_ok = true;
@@ -88,7 +98,8 @@ struct Segment {
 /// The frame's bytes, with right checksums unless told otherwise.
 Bytes build(const Segment& segment);
 
-/// Reads a frame back; nothing if it is not TCP over IPv4 with lengths that hold. `flags` comes in
+/// Reads a frame back; nothing if it is not TCP over IPv4 or
+/// IPv6 (without extension headers) with lengths that hold. `flags` comes in
 /// tcpdump's order. Of an option that appears twice the first counts; reading stops at a bad one.
 std::optional<Segment> parse_segment(std::span<const std::byte> frame);
 
@@ -108,10 +119,19 @@ struct Arp {
 Bytes build(const Arp& arp);
 std::optional<Arp> parse_arp(std::span<const std::byte> frame);
 
-/// An IPv4 datagram with any payload, in an Ethernet frame between the path's addresses.
+/// A neighbour solicitation (RFC 4861 4.3) that a stack has sent, and the advertisement (4.4) that
+/// answers it.
+struct Solicitation {
+  MacAddress sender_mac;
+  Ipv6Address sender, target;
+};
+std::optional<Solicitation> parse_solicitation(std::span<const std::byte> frame);
+Bytes build_advertisement(const Solicitation& asked, const MacAddress& target_mac);
+
+/// An IP datagram with any payload, in an Ethernet frame between the path's addresses.
 struct Datagram {
-  Path path{};  ///< the ports are not used
-  std::uint8_t protocol = 1;
+  Path path{};                ///< the ports are not used
+  std::uint8_t protocol = 1;  ///< or next header
   Bytes payload{};
   std::uint8_t ttl = 64;
   std::uint8_t tos = 0;

@@ -51,6 +51,11 @@ HostConfig numbered_host(std::uint8_t n) {
   config.stack.max_time_wait = 1024;
   config.stack.send_memory = config.stack.receive_memory = 1'500'000;
   config.port.mac = MacAddress{{0x02, 0, 0, 0, 0, n}};
+  if (speaks_v6()) {
+    config.stack.ip6 = Ipv6Prefix{numbered_address(n).v6(), 64};
+    config.stack.dad_transmits6 = 0;
+    config.port.mtu = 1520;
+  }
   return config;
 }
 

@@ -20,7 +20,8 @@ struct HostConfig {
   io::ModelPortConfig port{};
 };
 
-/// A configuration for host number n = 1, 2, ...: 10.0.0.n/24 with MAC 02:00:00:00:00:n.
+/// A configuration for host number n = 1, 2, ...: 10.0.0.n/24 with MAC 02:00:00:00:00:n. Where
+/// tests speak IPv6, fd00::n/64 as well, and an MTU with which the MSS is what it is over IPv4.
 HostConfig numbered_host(std::uint8_t n);
 
 /// A stack on a simulated port, with a handler that records and a monitor on its wire.
@@ -40,7 +41,11 @@ class Host {
   Stack& stack() { return *stack_; }
   RecordingHandler& handler() { return handler_; }
   WireMonitor& monitor() { return monitor_; }
-  Ipv4Address address() const { return stack_->config().address.address; }
+  /// In the family that tests speak.
+  IpAddress address() const {
+    if (stack_->config().ip6) return stack_->config().ip6->address;
+    return stack_->config().address.address;
+  }
 
   /// Polls once.
   std::size_t poll(Instant now) {

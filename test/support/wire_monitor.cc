@@ -11,9 +11,8 @@ namespace tern::test {
 namespace {
 
 constexpr std::size_t kEthernetBytes = 14;
-constexpr std::size_t kIpAndTcpBytes = 40;
-constexpr std::uint16_t kDefaultMss = 536;  // RFC 9293 3.7.1, MUST-15
-constexpr unsigned kMaxScale = 14;          // RFC 7323 2.3
+constexpr std::size_t kTcpBytes = 20;
+constexpr unsigned kMaxScale = 14;  // RFC 7323 2.3
 // An established connection that was silent this long may have been given up on either side.
 constexpr Duration kForgottenAfter = std::chrono::seconds(10);
 
@@ -22,6 +21,23 @@ std::uint32_t later(std::uint32_t a, std::uint32_t b) { return before(a, b) ? b 
 
 bool is_ipv4(std::span<const std::byte> frame) {
   return frame.size() >= kEthernetBytes + 20 && load_be16(&frame[12]) == 0x0800;
+}
+
+bool is_ipv6(std::span<const std::byte> frame) {
+  return frame.size() >= kEthernetBytes + 40 && load_be16(&frame[12]) == 0x86dd;
+}
+
+bool claims_tcp(std::span<const std::byte> frame) {
+  return load_u8(&frame[kEthernetBytes + (is_ipv4(frame) ? 9 : 6)]) == 6;
+}
+
+// RFC 9293 3.7.1, MUST-15.
+std::uint16_t default_mss(const Path& path) { return path.source.is_v4() ? 536 : 1220; }
+
+// Of the TCP segment, header included.
+std::size_t tcp_bytes_of(std::span<const std::byte> frame) {
+  return is_ipv4(frame) ? load_be16(&frame[kEthernetBytes + 2]) - std::size_t{20}
+                        : load_be16(&frame[kEthernetBytes + 4]);
 }
 
 unsigned scale_of(const Segment& syn) {
@@ -100,10 +116,10 @@ void WireMonitor::adopt_peer_syn(Flow& flow, const Segment& syn) {
 }
 
 void WireMonitor::sent(Instant now, std::span<const std::byte> frame) {
-  if (!is_ipv4(frame)) return;
+  if (!is_ipv4(frame) && !is_ipv6(frame)) return;
   const auto segment = parse_segment(frame);
   if (!segment) {
-    if (load_u8(&frame[kEthernetBytes + 9]) == 6)
+    if (claims_tcp(frame))
       violations_.push_back(name_ + ": sent malformed TCP: " + io::format_frame(frame));
     return;
   }
@@ -226,13 +242,13 @@ void WireMonitor::check_timestamps(Event& event) {
 void WireMonitor::check_sequence(Event& event) {
   Flow& flow = event.flow;
   const Segment& segment = event.segment;
-  const std::size_t ip_bytes = load_be16(&event.frame[kEthernetBytes + 2]);
   if (before(flow.snd_max, segment.seq))
     return violate(event, "a gap in the sequence numbers after " + std::to_string(flow.snd_max));
   const bool sends_something = !segment.payload.empty() || segment.has('F');
   if (!sends_something) return;
-  const std::size_t mss = flow.peer_syn ? flow.peer_syn->mss.value_or(kDefaultMss) : kDefaultMss;
-  if (ip_bytes > mss + kIpAndTcpBytes)
+  const std::uint16_t unsaid = default_mss(segment.path);
+  const std::size_t mss = flow.peer_syn ? flow.peer_syn->mss.value_or(unsaid) : unsaid;
+  if (tcp_bytes_of(event.frame) > mss + kTcpBytes)
     violate(event, "larger than the peer's MSS of " + std::to_string(mss));
   const std::uint32_t end = event.end() + (segment.has('F') ? 1 : 0);
   if (!flow.peer_edge)

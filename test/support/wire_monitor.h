@@ -46,7 +46,7 @@ class WireMonitor {
  private:
   // The watched end is the local one.
   struct Key {
-    Ipv4Address local, remote;
+    IpAddress local, remote;
     std::uint16_t local_port, remote_port;
     friend auto operator<=>(const Key&, const Key&) = default;
   };

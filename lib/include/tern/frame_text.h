@@ -7,11 +7,14 @@
 #include <span>
 #include <string>
 
+#include "tern/address.h"
+
 namespace tern {
 
 /// One line of text about an Ethernet frame, as `tcpdump -n -S` prints it (absolute sequence
 /// numbers), without the time. For any bytes: reads nothing outside `frame`, and says where a
-/// header is cut off. TCP over IPv4, ICMP echo and ARP in detail; of the rest only the kind and
+/// header is cut off. TCP over IPv4 and IPv6, ICMP echo, ARP and
+/// neighbour solicitations in detail; of the rest only the kind and
 /// length.
 std::string format_frame(std::span<const std::byte> frame);
 
@@ -24,7 +27,7 @@ class RelativeFormatter {
  private:
   friend class FrameText;
   struct FlowKey {
-    std::uint32_t low_address, high_address;
+    IpAddress low_address, high_address;
     std::uint16_t low_port, high_port;
     friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
   };

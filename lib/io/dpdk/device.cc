@@ -261,6 +261,7 @@ void Device::choose_offloads() {
       "the driver frees one by one");
   ask("RSS", config_.queues > 1, info.flow_type_rss_offloads, RTE_ETH_RSS_NONFRAG_IPV4_TCP,
       rss_types_, config_.queues > 1 ? "the device spreads flows its own way" : "one queue");
+  rss_types_ |= rss_types_ != 0 ? info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV6_TCP : 0;
 }
 
 absl::Status Device::create_pools() {

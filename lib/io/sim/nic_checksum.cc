@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kEthernetBytes = 14;
 constexpr std::size_t kMinIpBytes = 20;
+constexpr std::size_t kIp6Bytes = 40;
 constexpr std::size_t kMinTcpBytes = 20;
 constexpr std::size_t kTcpChecksumOffset = 16;
 constexpr std::uint8_t kProtocolTcp = 6;
@@ -22,8 +23,11 @@ std::uint16_t ones_sum(std::span<const std::byte> bytes, std::uint32_t sum = 0) 
   return static_cast<std::uint16_t>(sum);
 }
 
+bool is_v6(std::span<const std::byte> ip) { return load_u8(&ip[0]) >> 4 == 6; }
+
 std::uint16_t pseudo_header_sum(std::span<const std::byte> ip, std::size_t tcp_bytes) {
-  return ones_sum(ip.subspan(12, 8), static_cast<std::uint32_t>(kProtocolTcp + tcp_bytes));
+  const auto addresses = is_v6(ip) ? ip.subspan(8, 32) : ip.subspan(12, 8);
+  return ones_sum(addresses, static_cast<std::uint32_t>(kProtocolTcp + tcp_bytes));
 }
 
 struct Headers {
@@ -31,8 +35,20 @@ struct Headers {
   std::span<const std::byte> tcp;  // header and payload; empty if this is not whole TCP
 };
 
-// The IPv4 datagram in a frame, or nothing in ip_header if there is none whose lengths hold.
+// The same for IPv6; a device looks behind no extension headers.
+Headers find_headers6(std::span<const std::byte> ip) {
+  const std::size_t payload_bytes = load_be16(&ip[4]);
+  if (!is_v6(ip) || payload_bytes > ip.size() - kIp6Bytes) return {};
+  Headers found{.ip_header = ip.first(kIp6Bytes), .tcp = {}};
+  if (load_u8(&ip[6]) == kProtocolTcp && payload_bytes >= kMinTcpBytes)
+    found.tcp = ip.subspan(kIp6Bytes, payload_bytes);
+  return found;
+}
+
+// The IP datagram in a frame, or nothing in ip_header if there is none whose lengths hold.
 Headers find_headers(std::span<const std::byte> frame) {
+  if (frame.size() >= kEthernetBytes + kIp6Bytes && load_be16(&frame[12]) == 0x86dd)
+    return find_headers6(frame.subspan(kEthernetBytes));
   if (frame.size() < kEthernetBytes + kMinIpBytes || load_be16(&frame[12]) != 0x0800) return {};
   const auto ip = frame.subspan(kEthernetBytes);
   const std::size_t header_bytes = std::size_t{load_u8(&ip[0])} % 16 * 4;
@@ -53,9 +69,12 @@ std::string_view complete_checksums(std::span<std::byte> frame, std::uint64_t fl
                                     std::uint32_t metadata) {
   using namespace frame_flag;
   if (flags & kTxTcpSegmentation) return "segmentation offload is not modelled";
-  if (!(flags & kTxIpv4)) return "a checksum offload without kTxIpv4";
+  if (!(flags & (kTxIpv4 | kTxIpv6))) return "a checksum offload without kTxIpv4 or kTxIpv6";
   const Headers found = find_headers(frame);
-  if (found.ip_header.empty()) return "a checksum offload on what is not IPv4";
+  if (found.ip_header.empty()) return "a checksum offload on what is not IP";
+  if (is_v6(found.ip_header) != ((flags & kTxIpv6) != 0))
+    return "a checksum offload for the other version of IP";
+  if (is_v6(found.ip_header) && (flags & kTxIpChecksum)) return "IPv6 has no header checksum";
   if (metadata != tx_metadata(kEthernetBytes, static_cast<unsigned>(found.ip_header.size())))
     return "header lengths in the metadata that are not the frame's";
   std::byte* const ip = &frame[kEthernetBytes];
@@ -77,8 +96,9 @@ std::uint64_t verify_checksums(std::span<const std::byte> frame) {
   using namespace frame_flag;
   const Headers found = find_headers(frame);
   if (found.ip_header.empty()) return 0;
-  std::uint64_t verdict =
-      ones_sum(found.ip_header) == 0xffff ? kRxIpChecksumGood : kRxIpChecksumBad;
+  std::uint64_t verdict = is_v6(found.ip_header)                ? 0
+                          : ones_sum(found.ip_header) == 0xffff ? kRxIpChecksumGood
+                                                                : kRxIpChecksumBad;
   if (found.tcp.empty()) return verdict;
   const std::uint16_t sum =
       ones_sum(found.tcp, pseudo_header_sum(found.ip_header, found.tcp.size()));

@@ -25,7 +25,10 @@ class FrameText {
 
   void arp(Bytes arp);
   void ipv4(Bytes ip);
+  void ipv6(Bytes ip);
   void icmp(Bytes icmp);
+  void icmp6(Bytes icmp, std::size_t whole_bytes);
+  void ends(std::uint16_t from_port, std::uint16_t to_port, bool has_ports);
   void tcp(Bytes tcp, std::size_t whole_bytes);
   void tcp_sequence(Bytes tcp, std::size_t payload_bytes);
   bool tcp_options(Bytes options);
@@ -35,20 +38,23 @@ class FrameText {
   void text(const char* words) { line_ += words; }
   void number(const char* words, std::uint64_t value) { (line_ += words) += std::to_string(value); }
   void address(Bytes four);
+  void address6(Bytes sixteen) { line_ += to_string(ipv6_at(sixteen)); }
+  static Ipv6Address ipv6_at(Bytes sixteen);
   void mac(Bytes six);
   void hex(const char* format, unsigned value);
 
   FlowMap* flows_;
   std::string line_;
-  std::uint32_t source_ = 0, destination_ = 0;  // IPv4
-  std::uint32_t seq_ = 0, ack_ = 0;             // as printed
+  IpAddress source_, destination_;
+  std::uint32_t seq_ = 0, ack_ = 0;  // as printed
   std::uint32_t sack_base_ = 0;
 };
 
 namespace {
 
 constexpr std::size_t kMostFlows = 100'000;
-constexpr std::size_t kEthernetBytes = 14, kArpBytes = 28, kIpBytes = 20, kTcpBytes = 20;
+constexpr std::size_t kEthernetBytes = 14, kArpBytes = 28, kIpBytes = 20, kIp6Bytes = 40,
+                      kTcpBytes = 20;
 constexpr std::uint8_t kSyn = 0x02, kRst = 0x04, kFin = 0x01, kAck = 0x10, kUrg = 0x20;
 
 // The order in which tcpdump prints them.
@@ -97,6 +103,8 @@ std::string FrameText::ethernet(Bytes frame) {
   const Bytes payload = frame.subspan(kEthernetBytes);
   if (type == 0x0800) {
     ipv4(payload);
+  } else if (type == 0x86dd) {
+    ipv6(payload);
   } else if (type == 0x0806) {
     arp(payload);
   } else {
@@ -148,23 +156,77 @@ void FrameText::ipv4(Bytes ip) {
     number("truncated-ip - ", total_bytes - ip.size());
     text(" bytes missing! ");
   }
-  source_ = load_be32(&ip[12]);
-  destination_ = load_be32(&ip[16]);
+  source_ = Ipv4Address(load_be32(&ip[12]));
+  destination_ = Ipv4Address(load_be32(&ip[16]));
   const std::uint8_t protocol = load_u8(&ip[9]);
   const Bytes payload = ip.first(std::min(total_bytes, ip.size())).subspan(header_bytes);
   const bool later_fragment = (load_be16(&ip[6]) & 0x1fff) != 0;
   const bool is_tcp = protocol == 6 && !later_fragment && payload.size() >= 4;
-  address(ip.subspan(12, 4));
-  if (is_tcp) number(".", load_be16(&payload[0]));
-  text(" > ");
-  address(ip.subspan(16, 4));
-  if (is_tcp) number(".", load_be16(&payload[2]));
-  text(": ");
+  if (is_tcp)
+    ends(load_be16(&payload[0]), load_be16(&payload[2]), true);
+  else
+    ends(0, 0, false);
   if (is_tcp) return tcp(payload, total_bytes - header_bytes);
   if (protocol == 1 && !later_fragment) return icmp(payload);
   if (protocol == 6) return text("tcp");
   number("ip-proto-", protocol);
   number(" ", total_bytes - header_bytes);
+}
+
+Ipv6Address FrameText::ipv6_at(Bytes sixteen) {
+  std::array<std::uint8_t, 16> octets;
+  for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = load_u8(&sixteen[i]);
+  return Ipv6Address(octets);
+}
+
+void FrameText::ends(std::uint16_t from_port, std::uint16_t to_port, bool has_ports) {
+  line_ += to_string(source_);
+  if (has_ports) number(".", from_port);
+  text(" > ");
+  line_ += to_string(destination_);
+  if (has_ports) number(".", to_port);
+  text(": ");
+}
+
+// Extension headers are named, not followed.
+void FrameText::ipv6(Bytes ip) {
+  text("IP6 ");
+  if (ip.size() < kIp6Bytes) return text("[|ip6]");
+  if (load_u8(&ip[0]) >> 4 != 6) return text("[bad header]");
+  const std::size_t payload_bytes = load_be16(&ip[4]);
+  const Bytes payload = ip.subspan(kIp6Bytes).first(std::min(payload_bytes, ip.size() - kIp6Bytes));
+  source_ = ipv6_at(ip.subspan(8, 16));
+  destination_ = ipv6_at(ip.subspan(24, 16));
+  const std::uint8_t next_header = load_u8(&ip[6]);
+  if (next_header == 6 && payload.size() >= 4) {
+    ends(load_be16(&payload[0]), load_be16(&payload[2]), true);
+    return tcp(payload, payload_bytes);
+  }
+  ends(0, 0, false);
+  if (next_header == 58) return icmp6(payload, payload_bytes);
+  number("ip-proto-", next_header);
+  number(" ", payload_bytes);
+}
+
+void FrameText::icmp6(Bytes icmp, std::size_t whole_bytes) {
+  constexpr std::uint8_t kEchoRequest = 128, kEchoReply = 129, kSolicitation = 135,
+                         kAdvertisement = 136;
+  if (icmp.size() < 8) return text("[|icmp6]");
+  const std::uint8_t type = load_u8(&icmp[0]);
+  text("ICMP6, ");
+  if (type == kEchoRequest || type == kEchoReply) {
+    text(type == kEchoRequest ? "echo request" : "echo reply");
+    number(", id ", load_be16(&icmp[4]));
+    number(", seq ", load_be16(&icmp[6]));
+  } else if ((type == kSolicitation || type == kAdvertisement) && icmp.size() >= 24) {
+    text(type == kSolicitation ? "neighbor solicitation, who has "
+                               : "neighbor advertisement, tgt is ");
+    address6(icmp.subspan(8, 16));
+  } else {
+    number("type-", type);
+    number(", code ", load_u8(&icmp[1]));
+  }
+  number(", length ", whole_bytes);
 }
 
 void FrameText::icmp(Bytes icmp) {

@@ -21,8 +21,8 @@ using test::Bytes;
 using test::Segment;
 
 TEST(FormatFrame, DataSegment) {
-  const Segment segment{.path = {.source = {10, 0, 1, 2},
-                                 .destination = {10, 0, 2, 2},
+  const Segment segment{.path = {.source = Ipv4Address(10, 0, 1, 2),
+                                 .destination = Ipv4Address(10, 0, 2, 2),
                                  .source_port = 47762,
                                  .destination_port = 9999},
                         .flags = "P.",

@@ -113,7 +113,7 @@ TEST(Segment, AgreesWithLibWire) {
     const Frame frame{.data = bytes.data(), .length = static_cast<std::uint32_t>(bytes.size())};
     wire::ParseContext context;
     context.mac = segment.path.destination_mac;
-    context.address = segment.path.destination.value();
+    context.address = segment.path.destination.v4().value();
     context.subnet_broadcast = Ipv4Address(10, 0, 0, 255).value();
     wire::ParsedFrame parsed;
     wire::parse_frame(frame, context, parsed);

@@ -14,7 +14,9 @@ constexpr std::uint16_t kPort = 7000;
 
 class TwoHosts : public testing::Test {
  protected:
-  TwoHosts() { EXPECT_TRUE(server_.stack().listen({.port = kPort}, server_.handler())); }
+  TwoHosts() {
+    EXPECT_TRUE(server_.stack().listen({.address = wildcard(), .port = kPort}, server_.handler()));
+  }
   Connection connect() {
     const auto c =
         client_.stack().connect({.remote = {server_.address(), kPort}}, client_.handler());
@@ -82,7 +84,7 @@ TEST(Simulation, AFaultPortFitsBetweenStackAndWire) {
   Host& server = sim.add_host(numbered_host(2));
   sim.connect(client, server, {.delay = 1ms}, {.delay = 1ms});
   server.handler().echo = true;
-  ASSERT_TRUE(server.stack().listen({.port = kPort}, server.handler()));
+  ASSERT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort}, server.handler()));
   auto c = client.stack().connect({.remote = {server.address(), kPort}}, client.handler());
   ASSERT_TRUE(c.ok());
   ASSERT_TRUE(sim.run_until([&] { return c->state() == TcpState::kEstablished; }, 10s));
