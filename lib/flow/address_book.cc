@@ -103,6 +103,13 @@ void AddressBook::collect_idle() {
   }
 }
 
+std::uint32_t AddressBook::in_use() const {
+  std::uint32_t idle = 0;
+  for (std::uint32_t i = 0; i < idle_count_; ++i)
+    if ((entry(idle_[i]).references & ~kIdle) == 0) ++idle;
+  return size() - idle;
+}
+
 std::uint32_t AddressBook::add_own(const Ipv6Address& address) {
   TERN_ASSERT(own_count_ < kMaxOwn && find(address) == kNone);
   const std::uint32_t handle = kFirstOwn + own_count_++;

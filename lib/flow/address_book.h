@@ -75,6 +75,8 @@ class AddressBook {
   /// A permanent entry: the next of kFirstOwn... At most kMaxOwn.
   std::uint32_t add_own(const Ipv6Address& address);
 
+  std::uint32_t own_count() const { return own_count_; }
+
   /// Who kStranger is, until it is set anew.
   void set_stranger(const Ipv6Address& address);
 
@@ -97,6 +99,7 @@ class AddressBook {
   std::uint64_t prefix(std::uint32_t address) const;
 
   std::uint32_t size() const { return index_.size(); }  ///< entries, but the interface's own
+  std::uint32_t in_use() const;                         ///< those that something refers to
   std::uint32_t capacity() const { return index_.capacity(); }
 
  private:

@@ -254,7 +254,8 @@ absl::Status Runtime::Impl::make_exchange() {
   const auto count = static_cast<std::uint16_t>(workers());
   const auto& rss = device_->rss();
   exchange_ = std::make_unique<Exchange>(
-      rss ? steering::HomeMap(key, count, {rss->key, rss->reta}) : steering::HomeMap(key, count),
+      rss ? steering::HomeMap(key, count, {rss->key, rss->reta, rss->hashes_ipv6})
+          : steering::HomeMap(key, count),
       std::uint64_t{config_.stack.max_connections} * workers());
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tern/stack.h"
+#include "wire/ipv6_scope.h"
 
 namespace tern {
 namespace {
@@ -45,6 +46,39 @@ absl::Status check_address(const StackConfig& config) {
   if (!is_unicast(*config.gateway) || *config.gateway == config.address.broadcast())
     return invalid("gateway", to_string(*config.gateway) + " is not a host's address");
   return absl::OkStatus();
+}
+
+// RFC 4291 2.5: what an interface can have, and a packet be sent to.
+bool is_unicast6(const Ipv6Address& a) {
+  return !a.is_unspecified() && !a.is_loopback() && !a.is_multicast() && !a.is_v4_mapped();
+}
+
+absl::Status check_gateway6(const StackConfig& config, const MacAddress& mac) {
+  const Ipv6Address& gateway = *config.gateway6;
+  if (!is_unicast6(gateway)) return invalid("gateway6", to_string(gateway) + " is no router's");
+  if (gateway == config.ip6->address || gateway == wire::link_local_of(mac))
+    return invalid("gateway6", "is the interface's own address");
+  if (!gateway.is_link_local() && !config.ip6->contains(gateway))
+    return invalid("gateway6", to_string(gateway) + " is neither link-local nor in " +
+                                   to_string(config.ip6->address) + "/" +
+                                   std::to_string(config.ip6->length));
+  return absl::OkStatus();
+}
+
+absl::Status check_address6(const StackConfig& config, const PortInfo& port) {
+  constexpr std::uint32_t kMinMtu6 = 1280;  // RFC 8200 5
+  if (!config.ip6)
+    return config.gateway6 ? invalid("gateway6", "needs an IPv6 address: give ip6 as well")
+                           : absl::OkStatus();
+  if (!is_unicast6(config.ip6->address))
+    return invalid("ip6", to_string(config.ip6->address) +
+                              " cannot be an interface's address; give a unicast one, e.g. "
+                              "fd00::2/64");
+  if (config.ip6->length > 128) return invalid("ip6", "the prefix length must be 0 to 128");
+  if (port.mtu < kMinMtu6)
+    return invalid("mtu", "the port's MTU is " + std::to_string(port.mtu) +
+                              "; IPv6 needs at least 1280: leave out ip6");
+  return config.gateway6 ? check_gateway6(config, port.mac) : absl::OkStatus();
 }
 
 absl::Status check_sizes(const StackConfig& config) {
@@ -123,7 +157,8 @@ StackConfig with_derived_sizes(StackConfig config) {
 
 absl::Status check_config(const StackConfig& config, const PortInfo& port) {
   for (const absl::Status& status :
-       {check_address(config), check_sizes(config), check_timers(config.tcp), check_port(port)})
+       {check_address(config), check_address6(config, port), check_sizes(config),
+        check_timers(config.tcp), check_port(port)})
     if (!status.ok()) return status;
   return absl::OkStatus();
 }

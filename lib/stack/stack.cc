@@ -219,6 +219,7 @@ StackUsage StackImpl::usage() const {
           .half_open = engine_.syn_cache.size(),
           .time_wait = engine_.time_wait.size(),
           .table_entries = engine_.table.size(),
+          .addresses6 = book_.in_use(),
           .timers = engine_.wheel.armed(),
           .held_frames = engine_.receive_buffers.held_frames(),
           .waiting_frames = interface_.waiting_frames(),
@@ -260,9 +261,10 @@ bool StackImpl::abort(const Endpoint& local, const Endpoint& remote) {
 StackUsage& StackUsage::operator+=(const StackUsage& other) {
   for (const auto member :
        {&StackUsage::connections, &StackUsage::time_wait, &StackUsage::table_entries,
-        &StackUsage::timers, &StackUsage::held_frames, &StackUsage::waiting_frames,
-        &StackUsage::staged_frames, &StackUsage::spare_frames, &StackUsage::returning_frames,
-        &StackUsage::send_chunks, &StackUsage::receive_chunks, &StackUsage::sack_senders})
+        &StackUsage::addresses6, &StackUsage::timers, &StackUsage::held_frames,
+        &StackUsage::waiting_frames, &StackUsage::staged_frames, &StackUsage::spare_frames,
+        &StackUsage::returning_frames, &StackUsage::send_chunks, &StackUsage::receive_chunks,
+        &StackUsage::sack_senders})
     this->*member += other.*member;
   for (std::size_t i = 0; i < by_state.size(); ++i) by_state[i] += other.by_state[i];
   return *this;

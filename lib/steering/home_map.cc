@@ -20,7 +20,8 @@ flow::FourTuple6 tuple6(const Flow& flow) {
 }  // namespace
 
 std::uint16_t HomeMap::home_of(const Flow& flow) const {
-  if (device_steers()) return rss_.reta[rss_hash_of(flow) & (rss_.reta.size() - 1)];
+  const bool is_known = device_steers() && (flow.local.address.is_v4() || rss_.hashes_ipv6);
+  if (is_known) return rss_.reta[rss_hash_of(flow) & (rss_.reta.size() - 1)];
   return static_cast<std::uint16_t>(std::uint64_t{hash_of(flow)} * workers_ >> 32);
 }
 

@@ -15,6 +15,7 @@ namespace tern::steering {
 struct RssSettings {
   std::vector<std::uint8_t> key;    ///< at least 16 bytes for IPv4, 40 for IPv6
   std::vector<std::uint16_t> reta;  ///< a power of two of entries
+  bool hashes_ipv6 = true;          ///< else IPv6 is spread in a way that is not known
 };
 
 /// Which worker a flow lives at when nothing else is known of it, the same for every worker: where
@@ -32,7 +33,7 @@ class HomeMap {
   /// A keyed hash of the flow, whatever the device does.
   std::uint32_t hash_of(const Flow& flow) const;
 
-  bool device_steers() const { return !rss_.reta.empty(); }
+  bool device_steers() const { return !rss_.reta.empty(); }  ///< IPv4
   std::uint16_t workers() const { return workers_; }
 
  private:

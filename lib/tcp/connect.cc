@@ -78,8 +78,8 @@ bool names_a_host(const Engine& e, std::uint32_t address) {
 // RFC 6724, rule 2: towards a link-local address from ours, else from the one that is configured.
 std::uint32_t source_for(const Engine& e, std::uint32_t remote) {
   if (!flow::AddressBook::is_v6(remote)) return e.address;
-  return e.book.address(remote).is_link_local() ? flow::AddressBook::kFirstOwn + 1
-                                                : flow::AddressBook::kFirstOwn;
+  const bool local = e.book.address(remote).is_link_local();
+  return flow::AddressBook::kFirstOwn + (local ? e.book.own_count() - 1 : 0);
 }
 
 }  // namespace

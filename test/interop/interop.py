@@ -29,6 +29,7 @@ import time
 import traceback
 
 HOST, SERVER, PREFIX_LENGTH = "10.0.2.1", "10.0.2.2", 24
+HOST6, SERVER6, PREFIX_LENGTH6 = "fd00::1", "fd00::2", 64
 PORT = 9999
 HOST_DEVICE, SERVER_DEVICE = "tern0", "tern1"  # this kernel's end of the wire; the af_packet server's
 START_TIMEOUT_S, STOP_TIMEOUT_S, CASE_TIMEOUT_S = 60, 60, 600
@@ -76,7 +77,8 @@ class Skip(Exception):
 class Rig:
     """A server and the wire to it. Made afresh for each case, in the case's own namespace."""
 
-    def __init__(self, options, directory):
+    def __init__(self, options, directory, family=4):
+        self.family = family  # 6: IPv6 as well, and connect() uses it
         self.device = options.device
         self.sanitized = options.sanitized
         self.is_tern = options.server_command is None
@@ -96,6 +98,8 @@ class Rig:
             self._make_veth()
         command = [*self.command, *self._eal_arguments(), "--ip", f"{SERVER}/{PREFIX_LENGTH}", "--port", str(PORT),
                    "--linger", str(linger_s), "--stats", *arguments]
+        if self.family == 6:
+            command += ["--ip6", f"{SERVER6}/{PREFIX_LENGTH6}"]
         if self.device == "tap":
             command += ["--tap", HOST_DEVICE]
         self.quiet = quiet
@@ -131,16 +135,24 @@ class Rig:
         self._configure_host_end()
         ip("link", "set", SERVER_DEVICE, "up")  # and no address: this kernel must not answer for it
 
-    @staticmethod
-    def _configure_host_end():
+    def _configure_host_end(self):
         ip("address", "replace", f"{HOST}/{PREFIX_LENGTH}", "dev", HOST_DEVICE)  # --host-ip may have set it
+        if self.family == 6:
+            pathlib.Path(f"/proc/sys/net/ipv6/conf/{HOST_DEVICE}/disable_ipv6").write_text("0")
+            ip("address", "replace", f"{HOST6}/{PREFIX_LENGTH6}", "dev", HOST_DEVICE, "nodad")
         ip("link", "set", HOST_DEVICE, "up")
 
+    def _wait_for_wire(self):
+        """A device that has just come up loses packets for a moment; a ping that returns ends it. The
+        server uses its IPv6 address when nobody has claimed it for a second (RFC 4862)."""
+        for address in [SERVER, *([SERVER6] if self.family == 6 else [])]:
+            wait_until(lambda: subprocess.run(["ping", "-c", "1", "-W", "1", "-n", address],
+                                              stdout=subprocess.DEVNULL).returncode == 0, "an answer to ping", 15)
+
     @staticmethod
-    def _wait_for_wire():
-        """A device that has just come up loses packets for a moment; a ping that returns ends it."""
-        wait_until(lambda: subprocess.run(["ping", "-c", "1", "-W", "1", "-n", SERVER],
-                                          stdout=subprocess.DEVNULL).returncode == 0, "an answer to ping", 15)
+    def server_mac():
+        """As this kernel has learnt it."""
+        return re.search(r"lladdr (\S+)", ip("neighbour", "show", SERVER))[1]
 
     def output(self):
         """All that the server has printed so far."""
@@ -188,10 +200,9 @@ class Rig:
 
     # --- clients ---
 
-    @staticmethod
-    def connect(timeout_s=10.0, port=PORT):
+    def connect(self, timeout_s=10.0, port=PORT):
         """A connected Linux socket."""
-        client = socket.create_connection((SERVER, port), timeout_s)
+        client = socket.create_connection((SERVER6 if self.family == 6 else SERVER, port), timeout_s)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client
 
@@ -217,7 +228,7 @@ PASSED, FAILED, SKIPPED = 0, 1, 77
 Outcome = collections.namedtuple("Outcome", "status text seconds")
 
 
-def run_case(case, options):
+def run_case(case, options, family):
     """Runs one case in a child process and namespace of its own."""
     read_end, write_end = os.pipe()
     begin = time.monotonic()
@@ -225,7 +236,7 @@ def run_case(case, options):
     if child == 0:
         os.close(read_end)
         die_with_parent()
-        os._exit(case_process(case, options, write_end))
+        os._exit(case_process(case, options, family, write_end))
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         text = pipe.read().decode(errors="replace")
@@ -236,7 +247,7 @@ def run_case(case, options):
     return Outcome(os.WEXITSTATUS(status), text, time.monotonic() - begin)
 
 
-def case_process(case, options, report):
+def case_process(case, options, family, report):
     """The body of the child process; writes what there is to say to `report`."""
     signal.alarm(CASE_TIMEOUT_S * (3 if options.sanitized else 1))
     os.set_inheritable(report, False)
@@ -246,7 +257,7 @@ def case_process(case, options, report):
         # Twenty thousand connections leave as many ports in TIME-WAIT.
         pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("1024 65535")
         ip("link", "set", "lo", "up")
-        rig = Rig(options, directory)
+        rig = Rig(options, directory, family)
         try:
             case(rig)
             os.write(report, "\n".join(rig.notes).encode())
@@ -306,8 +317,8 @@ def print_outcome(number, name, outcome):
     sys.stdout.flush()
 
 
-def main(cases):
-    """Runs the cases and speaks TAP about them."""
+def main(cases, family=4):
+    """Runs the cases and speaks TAP about them; `family` is the rig's."""
     options = parse_options(cases)
     cases = [c for c in cases if not options.case or c.__name__ in options.case]
     reason = reason_to_skip(options)
@@ -319,7 +330,7 @@ def main(cases):
     print(f"1..{len(cases)}", flush=True)
     failures = 0
     for number, case in enumerate(cases, 1):
-        outcome = run_case(case, options)
+        outcome = run_case(case, options, family)
         failures += outcome.status not in (PASSED, SKIPPED)
         print_outcome(number, case.__name__, outcome)
     sys.exit(1 if failures else 0)

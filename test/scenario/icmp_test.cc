@@ -61,6 +61,14 @@ void expect_sizes(Script& t, std::vector<std::size_t> sizes) {
   EXPECT_EQ(sent, sizes);
 }
 
+// There is no TCB yet, and the peer's third packet says more than a router.
+TEST(IcmpError, AboutAHalfOpenConnectionIsNotBelieved) {
+  SynReceived t;
+  in(t, {.code = kPort});
+  EXPECT_EQ(t.state(), kSynReceived);
+  EXPECT_EQ(t.counters().drop_icmp_unbelieved, 1u);
+}
+
 TEST(IcmpError, HardOneEndsAnOpening) {
   SynSent t;
   t.take();

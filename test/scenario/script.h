@@ -123,6 +123,7 @@ class Script {
   void collect_sent();
   void note_states();
   void expect_nothing_left();
+  std::uint32_t count_neighbours6() const;
 
   ScriptPort port_;
   WireMonitor monitor_{"script"};

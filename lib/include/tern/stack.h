@@ -45,6 +45,7 @@ struct StackUsage {
   std::uint32_t half_open = 0;         ///< records in the SYN cache: SYN-RECEIVED by passive open
   std::uint32_t time_wait = 0;         ///< TIME-WAIT records
   std::uint32_t table_entries = 0;     ///< connections in the table + time_wait + half_open
+  std::uint32_t addresses6 = 0;        ///< IPv6 addresses that any of this, or a neighbour, has
   std::uint32_t timers = 0;            ///< connections armed in the wheel
   std::uint32_t held_frames = 0;       ///< received frames in receive queues or on loan
   std::uint32_t waiting_frames = 0;    ///< frames waiting for a neighbour's address

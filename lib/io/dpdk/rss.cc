@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace tern::io {
 namespace {
@@ -51,16 +52,18 @@ std::vector<std::uint16_t> read_reta(std::uint16_t port_id, std::uint16_t entrie
   return sound ? reta : std::vector<std::uint16_t>();
 }
 
-std::vector<std::uint8_t> read_key(std::uint16_t port_id, std::size_t bytes) {
+// The key, and whether it is used for IPv6 too; no key if it is not used for IPv4.
+std::pair<std::vector<std::uint8_t>, bool> read_key(std::uint16_t port_id, std::size_t bytes) {
   std::vector<std::uint8_t> key(kLongestKeyBytes);
   rte_eth_rss_conf conf{};
   conf.rss_key = key.data();
   conf.rss_key_len = static_cast<std::uint8_t>(bytes);
   if (rte_eth_dev_rss_hash_conf_get(port_id, &conf) != 0) return {};
+  const bool ipv6 = (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0;
   if ((conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_TCP) == 0) return {};
   key.resize(bytes);
   const bool is_set = std::any_of(key.begin(), key.end(), [](auto byte) { return byte != 0; });
-  return is_set ? key : std::vector<std::uint8_t>();
+  return {is_set ? key : std::vector<std::uint8_t>(), ipv6};
 }
 
 }  // namespace
@@ -85,7 +88,8 @@ std::optional<DeviceRss> set_up_rss(std::uint16_t port_id, std::uint16_t queues,
   if (key_bytes < kUsualKeyBytes || key_bytes > kLongestKeyBytes) return std::nullopt;
   spread_evenly(port_id, info.reta_size, queues);
   if (secret != SipKey{}) write_key(port_id, make_rss_key(secret, key_bytes));
-  DeviceRss rss{read_key(port_id, key_bytes), read_reta(port_id, info.reta_size, queues)};
+  const auto [key, ipv6] = read_key(port_id, key_bytes);
+  DeviceRss rss{key, read_reta(port_id, info.reta_size, queues), ipv6};
   if (rss.key.empty() || rss.reta.empty()) return std::nullopt;
   return rss;
 }

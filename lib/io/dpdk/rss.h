@@ -14,6 +14,7 @@ namespace tern::io {
 struct DeviceRss {
   std::vector<std::uint8_t> key;
   std::vector<std::uint16_t> reta;  ///< a power of two of entries
+  bool hashes_ipv6 = false;         ///< TCP over IPv6 likewise
 };
 
 /// A key of `bytes` bytes (0: of the usual 40) drawn from a secret: with the drivers' well-known

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <vector>
@@ -153,6 +154,8 @@ TEST(AddressBook, RandomUseAgainstAnOracle) {
   for (int step = 0; step < 200'000; ++step) {
     const Ipv6Address a = address(random.below(150));
     if (random.below(32) == 0) {
+      ASSERT_EQ(book.in_use(),
+                std::ranges::count_if(references, [](const auto& r) { return r.second > 0; }));
       book.collect();
       std::erase_if(references, [](const auto& r) { return r.second == 0; });
       std::erase_if(handles, [&](const auto& h) { return !references.contains(h.first); });

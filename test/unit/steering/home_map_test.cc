@@ -36,6 +36,14 @@ TEST(HomeMap, FollowsTheDevicesTableByMicrosoftsVectors) {
             0x40207d3d & 127);
 }
 
+TEST(HomeMap, WhereTheDeviceDoesNotHashIpv6TheKeyDecides) {
+  const HomeMap homes(kKey, 2, {kMicrosoftKey, numbered_reta(2), false});
+  const Flow six = flow("3ffe:2501:200:3::1", 1766, "3ffe:2501:200:1fff::7", 2794);
+  const Flow four = flow("161.142.100.80", 1766, "66.9.149.187", 2794);
+  EXPECT_EQ(homes.home_of(six), HomeMap(kKey, 2).home_of(six));
+  EXPECT_EQ(homes.home_of(four), 0x51ccc178 & 1);
+}
+
 TEST(HomeMap, OneRetaEntryDecidesNothingElse) {
   const Flow one = flow("161.142.100.80", 1766, "66.9.149.187", 2794);
   std::vector<std::uint16_t> reta(128, 0);
