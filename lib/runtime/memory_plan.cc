@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "io/dpdk/eal.h"
+#include "stack/config_check.h"
 #include "tcp/engine.h"
 
 namespace tern::runtime {
@@ -60,6 +61,9 @@ std::string in_mebibytes(std::uint64_t bytes) {
   return absl::StrCat((bytes + kMebibyte - 1) / kMebibyte, " MiB");
 }
 
+// An entry of the address book: itself, its share of the index, its places in lists.
+constexpr std::uint64_t kAddressBytes = 64;
+
 std::string row_text(const MemoryRow& row) {
   if (row.bytes_each == 1)
     return absl::StrCat(std::string(row.what), " ", in_mebibytes(row.bytes()));
@@ -97,6 +101,8 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
                {"send memory", stacks * stack.send_memory, 1},
                {"receive memory", stacks * stack.receive_memory, 1},
                {"packet buffers", mbufs, plan.mbuf_bytes / mbufs}};
+  if (stack.ip6)
+    plan.rows.push_back({"IPv6 addresses", stacks * address_book_room(stack), kAddressBytes});
   return plan;
 }
 

@@ -80,6 +80,10 @@ void add_config(const StackConfig& config, AnswerObject& out) {
   out.add("address", to_string(config.address.address) + "/" +
                          std::to_string(unsigned{config.address.length}));
   out.add("gateway", config.gateway ? to_string(*config.gateway) : "none");
+  out.add("address6", config.ip6 ? to_string(config.ip6->address) + "/" +
+                                       std::to_string(unsigned{config.ip6->length})
+                                 : "none");
+  out.add("gateway6", config.gateway6 ? to_string(*config.gateway6) : "none");
   out.add("max_connections", config.max_connections);
   out.add("max_time_wait", config.max_time_wait);
   out.add("max_half_open", config.max_half_open);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "flow/address_book.h"
+#include "net/path_mtu.h"
 #include "tern/stack.h"
 #include "wire/ipv6_scope.h"
 
@@ -153,6 +155,12 @@ StackConfig with_derived_sizes(StackConfig config) {
   if (config.receive_memory == 0)
     config.receive_memory = std::clamp(per_connection, 32 * kMiB, 1024 * kMiB);
   return config;
+}
+
+std::uint32_t address_book_room(const StackConfig& c) {
+  if (!c.ip6) return 0;
+  return c.max_connections + c.max_time_wait + c.syn_cache_entries + 2 * c.max_neighbours +
+         static_cast<std::uint32_t>(net::PathMtuCache::kEntries) + flow::AddressBook::kSpare;
 }
 
 absl::Status check_config(const StackConfig& config, const PortInfo& port) {

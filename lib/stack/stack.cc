@@ -21,13 +21,6 @@ namespace {
 
 constexpr std::uint32_t kNotOwn = 0xffffffff;  // 255.255.255.255 is nobody's
 
-// What all state together can remember of IPv6 addresses.
-std::uint32_t book_capacity(const StackConfig& c) {
-  if (!c.ip6) return 0;
-  return c.max_connections + c.max_time_wait + c.syn_cache_entries + 2 * c.max_neighbours +
-         static_cast<std::uint32_t>(net::PathMtuCache::kEntries) + AddressBook::kSpare;
-}
-
 }  // namespace
 
 StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steering* steering)
@@ -37,7 +30,7 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       keys_(config.secret),
       bin_(port),
       egress_(port, bin_, counters_),
-      book_(book_capacity(config_), keys_.addresses),
+      book_(address_book_room(config_), keys_.addresses),
       interface_(config_, egress_, counters_, keys_.neighbours, book_),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
               steering),

@@ -14,6 +14,7 @@ namespace {
 
 using enum TcpState;
 using testing::SizeIs;
+using testing::UnorderedElementsAre;
 
 // Before anything asks.
 const bool kSpeakV6 = setenv("TERN_TEST_FAMILY", "6", 1) == 0;
@@ -22,6 +23,13 @@ Segment from(std::uint8_t host, Segment segment, std::uint16_t port = Path{}.sou
   segment.path.source = numbered_address(host);
   segment.path.source_port = port;
   return segment;
+}
+
+// They leave as their neighbours are found.
+auto AnswerTo(std::uint8_t host, const std::string& flags) {
+  return testing::AllOf(
+      testing::Field(&Segment::flags, flags),
+      testing::Field(&Segment::path, testing::Field(&Path::destination, numbered_address(host))));
 }
 
 TEST(Ipv6, TheMssIsTheMtuLess60) {
@@ -110,7 +118,7 @@ TEST(Ipv6, AConnectionHasAFlowLabel) {
     labels[segment->path.destination_port == 1001].push_back(load_be32(&frame[14]) & 0xfffff);
   };
   t.port().observe(watch);
-  for (const std::uint16_t port : {1001, 1002}) {
+  for (const std::uint16_t port : {std::uint16_t{1001}, std::uint16_t{1002}}) {
     t.in(from(2, t.given.peer_syn, port));
     t.in(from(2, ack(1, 1), port));
     t.in(from(2, data(1, 1, 1), port));
@@ -130,12 +138,8 @@ TEST(Ipv6, StrangersOfOneBurst) {
   t.in_burst({from(3, t.given.peer_syn, 1001), from(4, t.given.peer_syn, 1002),
               from(3, t.given.peer_syn, 1003)});
   t.poll();
-  const std::vector<Segment> answers = t.take();
-  ASSERT_THAT(answers, SizeIs(3));
-  EXPECT_EQ(answers[0].path.destination, numbered_address(3));
-  EXPECT_EQ(answers[1].path.destination, numbered_address(4));
-  EXPECT_EQ(answers[2].path.destination, numbered_address(3));
-  for (const Segment& answer : answers) EXPECT_EQ(answer.flags, "S.");
+  EXPECT_THAT(t.take(),
+              UnorderedElementsAre(AnswerTo(3, "S."), AnswerTo(4, "S."), AnswerTo(3, "S.")));
   t.in_burst({from(3, ack(1, 1), 1001), from(4, ack(1, 1), 1002), from(3, ack(1, 1), 1003)});
   EXPECT_EQ(t.stack().usage().connections, 3u);
   EXPECT_EQ(t.app.records().size(), 3u);
@@ -144,11 +148,7 @@ TEST(Ipv6, StrangersOfOneBurst) {
 TEST(Ipv6, AStraysAnswerGoesToWhoSentIt) {
   Script t;
   t.in_burst({from(3, ack(1, 77)), from(4, ack(1, 77))});
-  const std::vector<Segment> answers = t.take();
-  ASSERT_THAT(answers, SizeIs(2));
-  EXPECT_EQ(answers[0].path.destination, numbered_address(3));
-  EXPECT_EQ(answers[1].path.destination, numbered_address(4));
-  EXPECT_EQ(answers[0].flags, "R");
+  EXPECT_THAT(t.take(), UnorderedElementsAre(AnswerTo(3, "R"), AnswerTo(4, "R")));
 }
 
 // A record goes, and another host's begins, between two segments of the first host.
@@ -158,12 +158,7 @@ TEST(Ipv6, AHandleIsNobodyElsesWithinABurst) {
   t.take();
   Segment reset = from(3, seg("R", 1, 0), 1001);
   t.in_burst({reset, from(4, t.given.peer_syn, 1001), from(3, ack(1, 1), 1001)});
-  const std::vector<Segment> answers = t.take();
-  ASSERT_THAT(answers, SizeIs(2));
-  EXPECT_EQ(answers[0].path.destination, numbered_address(4));
-  EXPECT_EQ(answers[0].flags, "S.");
-  EXPECT_EQ(answers[1].path.destination, numbered_address(3));
-  EXPECT_EQ(answers[1].flags, "R");
+  EXPECT_THAT(t.take(), UnorderedElementsAre(AnswerTo(3, "R"), AnswerTo(4, "S.")));
   EXPECT_EQ(t.stack().usage().connections, 0u);
 }
 
@@ -231,11 +226,16 @@ TEST(Ipv6, PacketTooBig) {
   t.take();
   tell(1400);
   EXPECT_EQ(t.counters().path_mtu_reductions, 1u);
-  EXPECT_EQ(t.take().at(0).payload.size(), 1340u);
+  const std::vector<Segment> smaller = t.take();
+  ASSERT_GT(smaller.size(), 0u);
+  EXPECT_EQ(smaller[0].payload.size(), 1340u);
   tell(600);
-  EXPECT_EQ(t.take().at(0).payload.size(), 1220u) << "1280 less 60";
-  tell(600);
-  EXPECT_EQ(t.counters().path_mtu_reductions, 2u);
+  t.silent();
+  EXPECT_EQ(t.counters().path_mtu_reductions, 1u);
+  tell(1280);
+  const std::vector<Segment> again = t.take();
+  ASSERT_GT(again.size(), 0u);
+  EXPECT_EQ(again[0].payload.size(), 1220u);
 }
 
 // A flood from as many addresses as there are: what it can take up is records, and their room.

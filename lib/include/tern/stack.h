@@ -22,7 +22,9 @@
 namespace tern {
 
 struct ListenOptions {
-  IpAddress address{};        ///< unspecified = any of the stack's own
+  /// One of the stack's own, or unspecified: any of that family's. [::] takes IPv6 alone, as a
+  /// socket with IPV6_V6ONLY does, and 0.0.0.0 IPv4: who wants both listens twice.
+  IpAddress address{};
   std::uint16_t port = 0;     ///< 1..65535
   std::uint32_t backlog = 0;  ///< half-open connections; 0 = StackConfig::max_half_open
 };
