@@ -11,6 +11,9 @@ import struct
 OUT = pathlib.Path(__file__).parent / "corpus" / "parse"
 ETHERNET = bytes.fromhex("0200000000020200000000010800")
 ANT, APPLE = bytes([10, 0, 1, 2]), bytes([10, 0, 2, 2])
+ETHERNET6 = ETHERNET[:12] + bytes.fromhex("86dd")
+ANT6, APPLE6 = bytes.fromhex("fd00" + "00" * 13 + "01"), bytes.fromhex("fd00" + "00" * 13 + "02")
+HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
 SYN_OPTIONS = bytes.fromhex("020405b40402080afc847d270000000001030307")
 TIMESTAMP = bytes.fromhex("0101080afc86cdb017bbde1a")
 SACK = bytes.fromhex("0101051200000001000000020000000300000004")
@@ -46,6 +49,21 @@ def icmp(kind, rest, body=b""):
     return message[:2] + struct.pack("!H", checksum(message)) + message[4:]
 
 
+def ip6(payload, following=6, source=ANT6, destination=APPLE6, first=0x60):
+    return ETHERNET6 + struct.pack("!BBHHBB", first, 0, 0, len(payload), following, 64) + source + destination + payload
+
+
+def tcp6(flags, options=b"", data=b"", source=ANT6):
+    segment = struct.pack("!HHIIBBHHH", 47762, 9999, 1386804287, 401184951, 5 + len(options) // 4 << 4, flags, 229,
+                          0, 0) + options + data
+    pseudo = source + APPLE6 + struct.pack("!II", len(segment), 6)
+    return segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]
+
+
+def extension(following, body=bytes.fromhex("010400000000")):
+    return bytes([following, (len(body) + 2) // 8 - 1]) + body
+
+
 ARP = bytes.fromhex("ffffffffffff0200000000010806"
                     "00010800060400010200000000010a0002010000000000000a000202")
 SYN, DATA = ip(tcp(0x02, SYN_OPTIONS)), ip(tcp(0x18, TIMESTAMP, b"abc\n"))
@@ -66,6 +84,21 @@ CORPUS = {
     "arp4-request": (0, ARP),
     "icmp4-echo": (0, ip(icmp(8, 0x12340001, b"abcdefgh"), protocol=1)),
     "icmp4-fragmentation-needed": (0, ip(icmp(3, 1400, SYN[14:42]), protocol=1)),
+    "tcp6-syn": (0, ip6(tcp6(0x02, SYN_OPTIONS))),
+    "tcp6-data": (0, ip6(tcp6(0x18, TIMESTAMP, b"abc\n"))),
+    "tcp6-extensions": (0, ip6(extension(DESTINATION_OPTIONS) + extension(FRAGMENT) + bytes([6]) + bytes(7)
+                               + tcp6(0x10), HOP_BY_HOP)),
+    "icmp6-echo": (0, ip6(bytes.fromhex("8000000012340001") + b"abcdefgh", 58)),
+    "icmp6-group": (0, bytes.fromhex("3333ff000002") + ip6(bytes(24), 58, bytes(16), bytes.fromhex(
+        "ff0200000000000000000001ff000002"))[6:]),
+    "problem6-next-header": (0, ip6(bytes(8), 17)),
+    "problem6-option": (0, ip6(extension(6, bytes.fromhex("9e0400000000")) + tcp6(0x10), DESTINATION_OPTIONS)),
+    "problem6-route": (0, ip6(extension(6, bytes.fromhex("000100000000")) + tcp6(0x10), ROUTING)),
+    "ip_extension-too-many": (0, ip6(extension(DESTINATION_OPTIONS) * 8 + extension(6) + tcp6(0x10),
+                                     DESTINATION_OPTIONS)),
+    "ip_fragment-six": (0, ip6(bytes.fromhex("0600000100000001") + tcp6(0x10), FRAGMENT)),
+    "ip_source-six": (0, ip6(tcp6(0x02, source=APPLE6), source=APPLE6)),
+    "truncated-six": (0, ip6(tcp6(0x10))[:60]),
     "truncated-ethernet": (0, SYN[:13]),
     "truncated-total-length": (0, ip(tcp(0x10), total=41)),
     "not_for_us-multicast": (0, b"\x01\x00\x5e" + SYN[3:]),

@@ -38,11 +38,24 @@ void assert_options_survive(const TcpOptions& options) {
   TERN_ASSERT(again.sack_count <= options.sack_count);
 }
 
-void assert_segment(const Frame& frame, const ParseContext& context, const TcpSegment& segment) {
-  assert_inside(frame, segment.payload, segment.payload_length);
-  TERN_ASSERT(segment.payload >= frame.data + 14 + 20 + 20);
+void assert_addresses4(const ParseContext& context, const TcpSegment& segment) {
   TERN_ASSERT(segment.destination_address == context.address);
   TERN_ASSERT(segment.source_address != context.address && segment.source_address != 0);
+  TERN_ASSERT(segment.source_address < 0xe0000000);
+}
+
+void assert_packet6(const Frame& frame, const ParseContext& context, const ParsedFrame& out) {
+  assert_inside(frame, out.ipv6, 40);
+  TERN_ASSERT(out.kind != FrameKind::kTcp6 || out.own6 < context.own6_count);
+  if (out.kind == FrameKind::kIcmp6) assert_inside(frame, out.payload.data(), out.payload.size());
+  if (out.kind != FrameKind::kProblem6) return;
+  TERN_ASSERT(out.problem.reason != DropReason::kNone);
+  TERN_ASSERT(out.problem.pointer < frame.length - 14);
+}
+
+void assert_segment(const Frame& frame, const TcpSegment& segment) {
+  assert_inside(frame, segment.payload, segment.payload_length);
+  TERN_ASSERT(segment.payload >= frame.data + 14 + 20 + 20);
   TERN_ASSERT(segment.source_port != 0 && segment.destination_port != 0);
   TERN_ASSERT(!(segment.has(tcp_flag::kSyn) && segment.has(tcp_flag::kFin | tcp_flag::kRst)));
   TERN_ASSERT(segment.options_ok || !segment.has(tcp_flag::kSyn));
@@ -62,14 +75,21 @@ ParsedFrame fuzz_parse(std::span<const std::byte> input) {
   const Frame frame{.data = block.get(),
                     .flags = flags_of(choice),
                     .length = static_cast<std::uint32_t>(input.size())};
-  const ParseContext context{.mac = {{0x02, 0, 0, 0, 0, 0x02}},
-                             .address = 0x0a000202,
-                             .subnet_broadcast = 0x0a0002ff,
-                             .trust_missing_checksum = (choice & 16) != 0};
+  const ParseContext context{
+      .mac = {{0x02, 0, 0, 0, 0, 0x02}},
+      .address = 0x0a000202,
+      .subnet_broadcast = 0x0a0002ff,
+      .trust_missing_checksum = (choice & 16) != 0,
+      .own6 = {Ipv6Address({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2})},
+      .own6_count = 1};
   ParsedFrame out;
   parse_frame(frame, context, out);
   TERN_ASSERT((out.kind == FrameKind::kDrop) == (out.drop != DropReason::kNone));
-  if (out.kind == FrameKind::kTcp4) assert_segment(frame, context, out.segment);
+  if (is_tcp(out.kind)) assert_segment(frame, out.segment);
+  if (out.kind == FrameKind::kTcp4) assert_addresses4(context, out.segment);
+  if (out.kind == FrameKind::kTcp6 || out.kind == FrameKind::kIcmp6 ||
+      out.kind == FrameKind::kProblem6)
+    assert_packet6(frame, context, out);
   if (out.kind == FrameKind::kArp || out.kind == FrameKind::kIcmp4) {
     assert_inside(frame, out.payload.data(), out.payload.size());
     TERN_ASSERT(out.payload.size() >= (out.kind == FrameKind::kArp ? 28 : 8));
@@ -77,6 +97,7 @@ ParsedFrame fuzz_parse(std::span<const std::byte> input) {
   TERN_ASSERT(input.empty() || std::memcmp(block.get(), input.data(), input.size()) == 0);
   out.payload = {};  // the block ends here
   out.segment.payload = nullptr;
+  out.ipv6 = nullptr;
   return out;
 }
 
