@@ -76,6 +76,8 @@ class Host {
       ports_.push_back(std::make_unique<SteeringPort>(*queues_[i], exchange_, i));
       StackConfig config;
       config.address = {Ipv4Address(10, 0, 0, number), 24};
+      if (test::speaks_v6()) config.ip6 = Ipv6Prefix{test::numbered_address(number).v6(), 64};
+      config.dad_transmits6 = 0;
       config.max_connections = 2048;
       config.secret = {number, 7};
       config.tcp.msl = 10ms;
@@ -163,8 +165,7 @@ class SharedAddress : public testing::Test {
     client_ = std::move(client);
     server_->join(*client_);
     client_->join(*server_);
-    ListenOptions options;
-    options.port = 9999;
+    const ListenOptions options{.address = test::wildcard(), .port = 9999};
     for (std::size_t i = 0; i < server_->workers(); ++i)
       ASSERT_TRUE(server_->stack(i).listen(options, echo_).ok());
   }
@@ -174,7 +175,7 @@ class SharedAddress : public testing::Test {
 
   void connect(std::size_t worker, int count, Client& client) {
     ConnectOptions options;
-    options.remote = {Ipv4Address(10, 0, 0, 1), 9999};
+    options.remote = {test::numbered_address(1), 9999};
     for (int i = 0; i < count; ++i) {
       ASSERT_TRUE(client_->stack(worker).connect(options, client).ok());
       // Until the neighbour's address is known, no more than three packets wait for it.
