@@ -23,10 +23,9 @@ using tern::Ipv6Prefix;
 constexpr const char* kCommonHelp =
     R"(  --ip A.B.C.D/N           this program's own address and subnet
   --gateway A.B.C.D        the next hop to other subnets
-  --tap NAME               the tap device that appears on this host
+  --tap NAME  --device NAME  the tap that appears on this host; DPDK's device
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
   --ip6 ADDRESS/N  --gateway6 ADDRESS  --host-ip6 ADDRESS/N   the same for IPv6
-  --device NAME            DPDK's device to use, if there are several
   --workers N  --mtu N     stacks, one a core (as in -l); bytes a packet (1500)
   --max-connections N      connections at once, of each worker (4096)
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;

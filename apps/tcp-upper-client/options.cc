@@ -13,7 +13,7 @@ constexpr const char* kUsage =
 Sends lines to an upper-case server and prints its answers, over Tern on DPDK.
 Ctrl-D closes. Without a terminal it is a filter: < in > out.
 
-  -i, --server ADDRESS     the server's address, e.g. 10.0.2.2, fd00::2, [fd00::2]:9999
+  -i, --server ADDRESS     the server's, e.g. 10.0.2.2, fd00::2, [fd00::2]:9999
   -p, --port N             its TCP port (9999)
   --local-port N           ours (drawn)
   --connect-timeout S      seconds to wait for an answer to SYN (180)
