@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "support/segment.h"
+
 namespace tern::test {
 namespace {
 
