@@ -159,8 +159,7 @@ absl::Status Device::start() {
   if (error != 0) return device_error(name_, "the device does not start", error);
   is_started_ = true;
   if (rss_types_ != 0) rss_ = set_up_rss(port_id_, config_.queues, config_.rss_secret);
-  if (!rss_ && config_.queues > 1)
-    offloads_.back().remark = "it does not say which flow goes where: workers hand frames over";
+  if (!rss_ && config_.queues > 1) offloads_.back().remark = "unknown: workers hand frames over";
   return absl::OkStatus();
 }
 
@@ -243,24 +242,23 @@ void Device::choose_offloads() {
   };
   const bool rx_checksum =
       config_.rx_checksum && (!is_virtual(driver_) || config_.trust_missing_checksum);
-  const std::string_view verified = config_.rx_checksum && !rx_checksum
-                                        ? "virtual wire, not trusted: verified in software"
-                                        : "verified in software";
+  const std::string_view verified =
+      config_.rx_checksum && !rx_checksum ? "in software: an untrusted wire" : "in software";
   ask("rx IPv4 checksum", rx_checksum, info.rx_offload_capa, RTE_ETH_RX_OFFLOAD_IPV4_CKSUM,
       rx_offloads_, verified);
   ask("rx TCP checksum", rx_checksum, info.rx_offload_capa, RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
       rx_offloads_, verified);
   ask("tx IPv4 checksum", config_.tx_checksum, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM,
-      tx_offloads_, "computed in software");
+      tx_offloads_, "in software");
   ask("tx TCP checksum", config_.tx_checksum, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_TCP_CKSUM,
-      tx_offloads_, "computed in software");
+      tx_offloads_, "in software");
   // A segment to be cut must lie in one frame: it is asked for where frames are made large enough.
   ask("TCP segmentation", config_.tso_bytes > config_.mtu, info.tx_offload_capa,
       RTE_ETH_TX_OFFLOAD_TCP_TSO, tx_offloads_, "one frame, one segment");
   ask("tx fast free", true, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, tx_offloads_,
       "the driver frees one by one");
   ask("RSS", config_.queues > 1, info.flow_type_rss_offloads, RTE_ETH_RSS_NONFRAG_IPV4_TCP,
-      rss_types_, config_.queues > 1 ? "the device spreads flows its own way" : "one queue");
+      rss_types_, config_.queues > 1 ? "the device has its own way" : "one queue");
   rss_types_ |= rss_types_ != 0 ? info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV6_TCP : 0;
 }
 
@@ -322,7 +320,7 @@ void Device::fill_in_info() {
 
 std::string Device::describe() const {
   std::string text = absl::StrCat(name_, " (", driver_, "): MAC ", to_string(info_.mac), ", MTU ",
-                                  info_.mtu, ", ", config_.queues, " queue pair(s) of ",
+                                  info_.mtu, "\nqueues: ", config_.queues, " of ",
                                   config_.rx_descriptors, " + ", config_.tx_descriptors,
                                   " descriptors, ", mbufs_per_queue(config_) * config_.queues,
                                   " buffers of ", info_.frame_capacity, " bytes\n");

@@ -102,7 +102,7 @@ class Device {
   bool is_kernel_backed() const;
 
   const std::vector<Offload>& offloads() const { return offloads_; }
-  /// The device in one line, then the offload table: several lines, each ended.
+  /// The device in two lines, then the offload table: each line ended, at most 80 columns.
   std::string describe() const;
 
  private:
