@@ -16,6 +16,7 @@ namespace tern::runtime {
 /// do, slow the worker down by one per cent at most, and the list takes the longer. Any thread.
 class SocketPager {
  public:
+  using Clock = std::chrono::steady_clock;
   static constexpr int kShare = 100;
 
   SocketPager(Mailbox& mailbox, const Stack& stack) : mailbox_(mailbox), stack_(stack) {}
@@ -24,9 +25,10 @@ class SocketPager {
   AskResult next(std::uint64_t& position, std::size_t limit, std::vector<ConnectionInfo>& page,
                  std::chrono::milliseconds patience);
 
- private:
-  using Clock = std::chrono::steady_clock;
+  /// When next() waits no more. Not while another thread is in next().
+  Clock::time_point ready() const { return next_page_; }
 
+ private:
   Mailbox& mailbox_;
   const Stack& stack_;
   std::mutex mutex_;  // askers take turns, also in waiting

@@ -31,7 +31,7 @@ TEST(Device, NothingIsChosenThatTheDeviceLacks) {
   EXPECT_TRUE(checksum.requested);
   EXPECT_FALSE(checksum.supported);
   EXPECT_FALSE(checksum.chosen);
-  EXPECT_EQ(checksum.remark, "computed in software");
+  EXPECT_EQ(checksum.remark, "in software");
 }
 
 TEST(Device, ATapFillsChecksumsInButIsNotTrustedToVerifyThem) {
