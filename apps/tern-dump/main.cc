@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +24,7 @@ namespace {
 using app::TelemetryClient;
 using app::WatchTool;
 
+constexpr int kLongestWaitMs = 500;
 constexpr const char* kHelp =
     R"(usage: tern-dump [OPTION...] [FILTER]
 Prints the packets of a running Tern process as they pass, as tcpdump does.
@@ -89,10 +92,18 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
+// A reader who reads no more must not keep an interrupt waiting: so much goes into a pipe that has
+// room without blocking.
 bool write_all(int descriptor, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR && !app::is_interrupted()) continue;
+    pollfd room{.fd = descriptor, .events = POLLOUT, .revents = 0};
+    if (::poll(&room, 1, kLongestWaitMs) <= 0) {
+      if (app::is_interrupted()) return false;
+      continue;
+    }
+    const ssize_t n =
+        ::write(descriptor, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
@@ -105,7 +116,8 @@ bool read_pipe(int descriptor, const std::function<bool(std::span<const std::byt
   std::vector<std::byte> buffer(64 << 10);
   while (!app::is_interrupted()) {
     pollfd ready{.fd = descriptor, .events = POLLIN, .revents = 0};
-    if (::poll(&ready, 1, -1) < 0) continue;
+    // Not for ever: an interrupt may come between the look at it and this.
+    if (::poll(&ready, 1, kLongestWaitMs) <= 0) continue;
     const ssize_t n = ::read(descriptor, buffer.data(), buffer.size());
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (n <= 0) return false;
@@ -119,8 +131,15 @@ int copy_to(const WatchTool& tool, const std::string& path, int pipe) {
                       ? STDOUT_FILENO
                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (out < 0) return tool.fail(path + ": " + std::strerror(errno));
-  const bool alive =
-      read_pipe(pipe, [out](std::span<const std::byte> b) { return write_all(out, b); });
+  // Whole blocks only: whenever it ends, what was written is a whole capture.
+  std::vector<std::byte> pending;
+  const bool alive = read_pipe(pipe, [&](std::span<const std::byte> bytes) {
+    pending.insert(pending.end(), bytes.begin(), bytes.end());
+    const std::size_t whole = dump::whole_blocks(pending);
+    if (!write_all(out, std::span(pending).first(whole))) return false;
+    pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(whole));
+    return true;
+  });
   return alive ? 0 : tool.fail("the process has ended");
 }
 

@@ -39,6 +39,17 @@ void read_options(std::span<const std::byte> options, Packet& packet) {
 
 }  // namespace
 
+std::size_t whole_blocks(std::span<const std::byte> bytes) {
+  std::size_t whole = 0;
+  while (bytes.size() - whole >= kBlockOverhead) {
+    const std::size_t length = load<std::uint32_t>(bytes, whole + 4);
+    if (length < kBlockOverhead) return bytes.size();
+    if (bytes.size() - whole < length) break;
+    whole += length;
+  }
+  return whole;
+}
+
 bool PcapngReader::feed(std::span<const std::byte> bytes) {
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
   std::span<const std::byte> rest = buffer_;

@@ -36,4 +36,7 @@ class PcapngReader {
   bool begun_ = false;
 };
 
+/// How many of the bytes are whole pcapng blocks, from the first on; all if they are no blocks.
+std::size_t whole_blocks(std::span<const std::byte> bytes);
+
 }  // namespace dump

@@ -11,11 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "dpdk/dpdk_test_env.h"
+#include "runtime/watchman.h"
 #include "tern/handler.h"
 
 namespace tern::runtime {
@@ -237,6 +240,38 @@ TEST_F(TelemetryTest, DoesNotWaitForAWorkerThatHasEnded) {
   shared_.stop.add();
   thread_.join();
   EXPECT_TRUE(Client().ask("/tern/stats").is_null());
+}
+
+// Not telemetry's, but it needs a worker as well: one that hangs cannot say so itself.
+TEST_F(TelemetryTest, TheWatchmanTellsOfAWorkerThatHangs) {
+  run();
+  std::mutex mutex;
+  std::string said;
+  const auto heard = [&](const char* words) {
+    for (int i = 0; i < 6000; ++i) {
+      {
+        const std::lock_guard lock(mutex);
+        if (said.find(words) != std::string::npos) return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  const auto log = [&](LogLevel, const std::string& line) {
+    const std::lock_guard lock(mutex);
+    said += line + "\n";
+  };
+  const Watchman watchman(device_.device(), {worker_.get()},
+                          EventLog("net_ring0", stack().config(), 1, log));
+  std::atomic<bool> released = false;
+  const auto hang = [&] {
+    while (!released) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  std::thread asker([&] { worker_->mailbox().ask(hang, std::chrono::minutes(5)); });
+  EXPECT_TRUE(heard("worker 0 hangs: no poll for ")) << said;
+  released = true;
+  asker.join();
+  EXPECT_TRUE(heard("worker 0 polls again after ")) << said;
 }
 
 }  // namespace

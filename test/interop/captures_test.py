@@ -141,8 +141,8 @@ def tern_dump(watch, *arguments, stdout):
         assert dump.stderr.readline().startswith("tern-dump: listening on ")
         yield dump
     finally:
-        dump.kill()
-        dump.wait()
+        dump.terminate()  # also one whose output nobody reads ends by itself, and takes its pipe along
+        assert dump.wait(60) == 0
 
 
 def dump_into_tshark(rig):
@@ -160,7 +160,9 @@ def dump_into_tshark(rig):
         out, said = reader.communicate(timeout=60)
         assert reader.returncode == 0, said
         interop.wait_until(lambda: len(read_capture(path).splitlines()) >= 7, "the file has it all", 60)
-        to_file.terminate()
+        with rig.connect() as busy:
+            rig.check_echo(busy, b"x" * (1 << 20))
+            to_file.terminate()  # amid what it still has to write: the file is whole all the same
         assert to_file.wait(60) == 0
         assert to_file.stderr.read().endswith(" 0 lost\n")
     lines = out.splitlines()

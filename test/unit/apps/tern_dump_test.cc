@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -104,6 +105,19 @@ TEST(PacketText, HexLooksAsTcpdumpsDoes) {
   EXPECT_EQ(hex_text(frame),
             "\t0x0000:  0001 0800 0604 0001 0200 0000 0001 0a00  ................\n"
             "\t0x0010:  0201 0000 0000 0000 0a00 0202 61         ............a\n");
+}
+
+TEST(WholeBlocks, EndsBehindTheLastWholeOne) {
+  std::vector<std::byte> bytes(12 + 16 + 20);
+  const std::uint32_t lengths[] = {12, 16, 20};
+  std::memcpy(bytes.data() + 4, &lengths[0], 4);
+  std::memcpy(bytes.data() + 12 + 4, &lengths[1], 4);
+  std::memcpy(bytes.data() + 28 + 4, &lengths[2], 4);
+  const std::size_t expected[] = {0, 12, 28, 48};
+  for (std::size_t size = 0; size <= bytes.size(); ++size)
+    EXPECT_EQ(whole_blocks(std::span(bytes).first(size)),
+              expected[(size >= 12) + (size >= 28) + (size >= 48)])
+        << size;
 }
 
 }  // namespace
