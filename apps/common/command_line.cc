@@ -27,6 +27,7 @@ constexpr const char* kCommonHelp =
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
   --ip6 ADDRESS/N  --gateway6 ADDRESS  --host-ip6 ADDRESS/N   the same for IPv6
   --workers N  --mtu N     stacks, one a core (as in -l); bytes a packet (1500)
+  --vlan N                 packets carry this VLAN's tag (802.1Q), 1 to 4094
   --max-connections N      connections at once, of each worker (4096)
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
@@ -125,6 +126,7 @@ void CommandLine::add_network_options() {
   app_.add_option("--host-ip6", host_ip6_)->check(check_prefix6);
   app_.add_option("--device", runtime.device);
   app_.add_option("--mtu", runtime.mtu)->check(CLI::Range(576, 9216));
+  app_.add_option("--vlan", runtime.stack.vlan)->check(CLI::Range(1, 4094));
   app_.add_flag("--trust-checksums", runtime.trust_missing_checksum);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "net/interface6.h"
 #include "wire/ethernet.h"
 
 namespace tern::net {
@@ -25,7 +26,39 @@ Interface::Interface(const StackConfig& config, Egress& egress, Counters& counte
       arp_(route_, neighbours_, sender_, counters),
       echo_(route_, neighbours_, egress, counters) {
   if (route_.gateway() != 0) neighbours_.pin(route_.gateway());
-  if (config.ip6) six_.emplace(config, egress, counters, derive_key(key, 6), book, generation_);
+  if (config.ip6)
+    six_ = std::make_unique<Interface6>(config, egress, counters, derive_key(key, 6), book,
+                                        generation_);
+}
+
+Interface::~Interface() = default;
+
+bool Interface::has_route(std::uint32_t destination) const {
+  if (flow::AddressBook::is_v6(destination)) return six_ && six_->has_route(destination);
+  return route_.next_hop(destination) != 0;
+}
+
+void Interface::hear(const NeighbourNews& news, Instant now) {
+  if (news.address.is_v4()) return arp_.hear(news, now);
+  if (six_) six_->hear(news, now);
+}
+
+void Interface::announce(Instant now) {
+  arp_.announce(now);
+  if (six_) six_->start(now);
+}
+
+std::uint8_t Interface::hop_limit6() const {
+  return six_ ? six_->hop_limit() : Route6::kDefaultHopLimit;
+}
+
+std::uint32_t Interface::waiting_frames() const {
+  return neighbours_.waiting_frames() + (six_ ? six_->waiting_frames() : 0);
+}
+
+void Interface::list_neighbours(Instant now, std::vector<NeighbourInfo>& out) const {
+  neighbours_.list(now, out);
+  if (six_) six_->list_neighbours(now, out);
 }
 
 LinkState Interface::link_header(std::uint32_t destination, std::byte* out14, Instant now) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -12,7 +13,6 @@
 #include "net/arp_sender.h"
 #include "net/egress.h"
 #include "net/icmp.h"
-#include "net/interface6.h"
 #include "net/link_state.h"
 #include "net/neighbour_table.h"
 #include "net/route.h"
@@ -24,6 +24,8 @@
 #include "wire/parse.h"
 
 namespace tern::net {
+
+class Interface6;
 
 /// What TCP needs of the link and IP layers of one interface: the way to a destination, the link
 /// header for it, ARP, neighbour discovery and ICMP echo. Frames go out through Egress, which must
@@ -39,13 +41,11 @@ class Interface {
   /// outlives the interface and has room for max_neighbours + kMaxPinned addresses of its own.
   Interface(const StackConfig& config, Egress& egress, Counters& counters, const SipKey& key,
             flow::AddressBook& book);
+  ~Interface();
 
   /// Whether a packet can be sent to `destination`: a unicast address, not our own, that is on-link
   /// or has a gateway.
-  bool has_route(std::uint32_t destination) const {
-    if (flow::AddressBook::is_v6(destination)) return six_ && six_->has_route(destination);
-    return route_.next_hop(destination) != 0;
-  }
+  bool has_route(std::uint32_t destination) const;
 
   /// Writes the 14 bytes of Ethernet header for packets to `destination` to `out14` if kReady, and
   /// else leaves them alone. kUnresolved: the next hop is being asked for (three broadcasts, a
@@ -70,42 +70,31 @@ class Interface {
   }
 
   /// Another stack of this address has received such a frame.
-  void hear(const NeighbourNews& news, Instant now) {
-    if (news.address.is_v4()) return arp_.hear(news, now);
-    if (six_) six_->hear(news, now);
-  }
+  void hear(const NeighbourNews& news, Instant now);
 
   /// A frame of kind kIcmp4 that is no error message. It stays the caller's.
   void receive_icmp(const wire::ParsedFrame& frame, Instant now) { echo_.receive(frame, now); }
 
   /// Makes the address known: two ARP announcements, 2 s apart (RFC 5227 2.3); and begins to look
   /// whether the IPv6 addresses may be used. Once.
-  void announce(Instant now) {
-    arp_.announce(now);
-    if (six_) six_->start(now);
-  }
+  void announce(Instant now);
 
   /// Of IPv6 packets, as configured or as a router says (RFC 4861 6.3.4).
-  std::uint8_t hop_limit6() const { return six_ ? six_->hop_limit() : Route6::kDefaultHopLimit; }
+  std::uint8_t hop_limit6() const;
 
   /// The IPv6 side; nullptr without config.ip6.
-  Interface6* six() { return six_ ? &*six_ : nullptr; }
-  const Interface6* six() const { return six_ ? &*six_ : nullptr; }
+  Interface6* six() { return six_.get(); }
+  const Interface6* six() const { return six_.get(); }
 
   /// Does what is due: retries, verifications, the second announcement. Bounded; returns how much
   /// there was. What is left over is due at once (next_deadline() in the past).
   std::size_t expire(Instant now);
   Instant next_deadline() const;
 
-  std::uint32_t waiting_frames() const {
-    return neighbours_.waiting_frames() + (six_ ? six_->waiting_frames() : 0);
-  }
+  std::uint32_t waiting_frames() const;
 
   /// Appends a snapshot of the neighbour table, in no particular order.
-  void list_neighbours(Instant now, std::vector<NeighbourInfo>& out) const {
-    neighbours_.list(now, out);
-    if (six_) six_->list_neighbours(now, out);
-  }
+  void list_neighbours(Instant now, std::vector<NeighbourInfo>& out) const;
 
  private:
   Egress& egress_;
@@ -116,7 +105,7 @@ class Interface {
   NeighbourTable neighbours_;
   ArpResponder arp_;
   EchoResponder echo_;
-  std::optional<Interface6> six_;
+  std::unique_ptr<Interface6> six_;
 };
 
 }  // namespace tern::net

@@ -88,7 +88,11 @@ NeighbourDiscovery::News NeighbourDiscovery::take_advertisement(
 
 std::size_t NeighbourDiscovery::take_router(const wire::Icmpv6Packet& packet,
                                             const wire::RouterAdvertisement& said,
-                                            std::span<NeighbourNews, kMaxNews> news) const {
+                                            std::span<NeighbourNews, kMaxNews> news) {
+  if (!p_.route.is_unicast(packet.source)) {  // from us, they say
+    ++p_.counters.drop_nd;
+    return 0;
+  }
   ++p_.counters.router_advertisements_in;
   std::size_t count = 0;
   news[count++] = NeighbourNews{.address = packet.source,

@@ -61,7 +61,7 @@ class NeighbourDiscovery {
                          const MacAddress& link_source, Instant now);
   News take_advertisement(const wire::NeighbourAdvertisement& said) const;
   std::size_t take_router(const wire::Icmpv6Packet& packet, const wire::RouterAdvertisement& said,
-                          std::span<NeighbourNews, kMaxNews> news) const;
+                          std::span<NeighbourNews, kMaxNews> news);
   void answer(const Ipv6Address& target, const Ipv6Address& asker, const MacAddress& to,
               Instant now);
   void note(const NeighbourNews& news, Instant now);

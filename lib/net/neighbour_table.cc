@@ -152,6 +152,14 @@ void NeighbourTable::unpin(std::uint32_t address) {
   if (pool_[index].state == NeighbourState::kIdle) remove(index);
 }
 
+bool NeighbourTable::is_known(std::uint32_t address) const {
+  const std::uint32_t index = index_.find(address);
+  if (index == kNoIndex) return false;
+  const NeighbourState state = pool_[index].state;
+  return state != NeighbourState::kIdle && state != NeighbourState::kResolving &&
+         state != NeighbourState::kFailed;
+}
+
 bool NeighbourTable::has_failed(std::uint32_t address) const {
   const std::uint32_t index = index_.find(address);
   return index != kNoIndex && pool_[index].state == NeighbourState::kFailed;

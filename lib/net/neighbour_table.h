@@ -98,7 +98,9 @@ class NeighbourTable {
   void pin(std::uint32_t address);
   void unpin(std::uint32_t address);
 
-  /// Whether packets to `address` are known not to arrive: it has not answered.
+  /// Whether packets to `address` would leave at once.
+  bool is_known(std::uint32_t address) const;
+  /// Whether it has not answered when it was asked for, just now.
   bool has_failed(std::uint32_t address) const;
 
   /// What a router says (RFC 4861 6.3.4). Zero: as it is.

@@ -68,7 +68,11 @@ std::uint32_t Route6::next_hop(std::uint32_t destination) const {
   return is_on_link(address) ? destination : default_router();
 }
 
+// RFC 4861 6.3.6: one that is probably there before one that is to be asked for first, and that
+// before one that did not answer just now.
 std::uint32_t Route6::default_router() const {
+  for (std::size_t i = 0; i < router_count_; ++i)
+    if (neighbours_.is_known(routers_[i].handle)) return routers_[i].handle;
   for (std::size_t i = 0; i < router_count_; ++i)
     if (!neighbours_.has_failed(routers_[i].handle)) return routers_[i].handle;
   return router_count_ > 0 ? routers_[0].handle : 0;
@@ -96,9 +100,10 @@ void Route6::hear_router(const NeighbourNews& news, Instant now) {
   }
 }
 
-// RFC 4861 6.3.4. A smaller MTU than IPv6's least, or a larger one than the port's, is nonsense.
+// RFC 4861 6.3.4. A smaller MTU than IPv6's least, or a larger one than the port's, is nonsense; a
+// hop limit of a few would keep us from everybody (CVE-2015-2922).
 void Route6::take_link(const NeighbourNews& news) {
-  if (news.hop_limit != 0) hop_limit_ = news.hop_limit;
+  if (news.hop_limit >= kLeastHopLimit) hop_limit_ = news.hop_limit;
   if (news.mtu >= kMinMtu && news.mtu <= port_mtu_) mtu_ = static_cast<std::uint16_t>(news.mtu);
   neighbours_.set_times(jittered(bounded_ms(news.reachable_ms, kMostReachableMs), jitter_),
                         bounded_ms(news.retransmit_ms, kMostRetransmitMs));

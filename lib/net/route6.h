@@ -30,7 +30,7 @@ class Route6 {
   static constexpr std::size_t kMaxRouters = NeighbourTable::kMaxPinned;
   static constexpr std::size_t kMaxPrefixes = 8;  // besides the configured one and fe80::/10
   static constexpr std::uint32_t kMinMtu = 1280;  // RFC 8200 5
-  static constexpr std::uint8_t kDefaultHopLimit = 64;
+  static constexpr std::uint8_t kDefaultHopLimit = 64, kLeastHopLimit = 32;
 
   /// With a configured gateway no default router is learnt. `jitter`: random bits, of this stack.
   Route6(const StackConfig& config, const OwnAddresses6& own, std::uint16_t port_mtu,

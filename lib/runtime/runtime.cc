@@ -31,6 +31,7 @@
 #include "stack/config_check.h"
 #include "steering/exchange.h"
 #include "steering/steering_port.h"
+#include "wire/ipv6_scope.h"
 
 namespace tern {
 
@@ -76,6 +77,13 @@ io::DeviceConfig device_config(const RuntimeConfig& config) {
       .rx_interrupts = config.idle == IdleStrategy::kSleep || config.idle == IdleStrategy::kAuto,
       .rss_secret = key_for(config.stack, kRss),
       .exchanged_frames = exchanged};
+}
+
+// What others ask an IPv6 host by: all nodes' group, and those of its addresses (RFC 4861 7.2.1).
+std::vector<MacAddress> groups6(const Ipv6Prefix& ip6, const MacAddress& mac) {
+  return {wire::multicast_mac(wire::ipv6_group::kAllNodes),
+          wire::multicast_mac(wire::solicited_node(ip6.address)),
+          wire::multicast_mac(wire::solicited_node(wire::link_local_of(mac)))};
 }
 
 bool may_nap(IdleStrategy strategy, const io::Device& device) {
@@ -212,7 +220,7 @@ absl::Status Runtime::Impl::check() {
   config_.stack = with_derived_sizes(config_.stack);
   PortInfo planned;
   planned.mtu = config_.mtu;
-  planned.frame_capacity = config_.mtu + 14u;
+  planned.frame_capacity = config_.mtu + 18u;  // with a VLAN's tag, as the device's are
   if (absl::Status status = check_config(config_.stack, planned); !status.ok()) return status;
   if (absl::Status status = fill_in_secret(config_.stack.secret); !status.ok()) return status;
   plan_ = runtime::plan_memory(config_.stack, device_config(config_));
@@ -244,7 +252,9 @@ absl::Status Runtime::Impl::open_device() {
   auto device = io::Device::open(*id, device_config(config_));
   if (!device.ok()) return device.status();
   device_ = *std::move(device);
-  return device_->start();
+  if (absl::Status status = device_->start(); !status.ok()) return status;
+  if (!config_.stack.ip6) return absl::OkStatus();
+  return device_->listen_to(groups6(*config_.stack.ip6, device_->info().mac));
 }
 
 // What the device says about its queues decides where flows are at home.

@@ -14,7 +14,8 @@ namespace tern {
 namespace {
 
 constexpr std::uint32_t kMinMtu = 576;  // RFC 791: what every host must take
-constexpr std::uint32_t kEthernetHeaderBytes = 14;
+constexpr std::uint32_t kEthernetHeaderBytes = 14, kVlanTagBytes = 4;
+constexpr std::uint16_t kMaxVlan = 4094;  // IEEE 802.1Q
 constexpr std::uint32_t kMinBuffer = 4096;
 constexpr std::uint32_t kMaxBuffer = 0xffffu << 14;  // RFC 7323 2.3
 constexpr std::uint64_t kMiB = 1 << 20;
@@ -127,14 +128,16 @@ absl::Status check_timers(const TcpConfig& tcp) {
   return absl::OkStatus();
 }
 
-absl::Status check_port(const PortInfo& port) {
+absl::Status check_port(const StackConfig& config, const PortInfo& port) {
   if (port.mtu < kMinMtu)
     return invalid("mtu",
                    "the port's MTU is " + std::to_string(port.mtu) + "; at least 576 is needed");
-  if (port.frame_capacity < port.mtu + kEthernetHeaderBytes)
+  if (config.vlan > kMaxVlan) return invalid("vlan", "must be 1 to 4094, or 0 for none");
+  const std::uint32_t frame_bytes =
+      port.mtu + kEthernetHeaderBytes + (config.vlan != 0 ? kVlanTagBytes : 0);
+  if (port.frame_capacity < frame_bytes)
     return invalid("mtu", "the port's buffers hold " + std::to_string(port.frame_capacity) +
-                              " bytes, a frame needs " +
-                              std::to_string(port.mtu + kEthernetHeaderBytes));
+                              " bytes, a frame needs " + std::to_string(frame_bytes));
   return absl::OkStatus();
 }
 
@@ -166,7 +169,7 @@ std::uint32_t address_book_room(const StackConfig& c) {
 absl::Status check_config(const StackConfig& config, const PortInfo& port) {
   for (const absl::Status& status :
        {check_address(config), check_address6(config, port), check_sizes(config),
-        check_timers(config.tcp), check_port(port)})
+        check_timers(config.tcp), check_port(config, port)})
     if (!status.ok()) return status;
   return absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "net/icmp6_error.h"
+#include "net/interface6.h"
 #include "stack/stack_impl.h"
 #include "tcp/half_open.h"
 #include "tcp/header_prediction.h"

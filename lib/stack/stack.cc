@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "net/interface6.h"
 #include "stack/config_check.h"
 #include "stack/stack_impl.h"
 #include "tcp/close.h"
@@ -21,6 +22,11 @@ namespace {
 
 constexpr std::uint32_t kNotOwn = 0xffffffff;  // 255.255.255.255 is nobody's
 
+std::optional<net::VlanPort> tagging_port(Port& port, std::uint16_t vlan) {
+  if (vlan == 0) return std::nullopt;
+  return std::optional<net::VlanPort>(std::in_place, port, vlan);
+}
+
 }  // namespace
 
 StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steering* steering)
@@ -28,8 +34,9 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       port_(port),
       steering_(steering),
       keys_(config.secret),
-      bin_(port),
-      egress_(port, bin_, counters_),
+      vlan_port_(tagging_port(port, config_.vlan)),
+      bin_(sending_port()),
+      egress_(sending_port(), bin_, counters_),
       book_(address_book_room(config_), keys_.addresses),
       interface_(config_, egress_, counters_, keys_.neighbours, book_),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
@@ -37,7 +44,8 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       parse_context_{.mac = port.info().mac,
                      .address = config.address.address.value(),
                      .subnet_broadcast = config.address.broadcast().value(),
-                     .trust_missing_checksum = port.info().trust_missing_checksum} {
+                     .trust_missing_checksum = port.info().trust_missing_checksum,
+                     .vlan = config_.vlan} {
   if (interface_.six() == nullptr) return;
   for (const net::OwnAddresses6::Address& own : interface_.six()->own().all()) {
     book_.add_own(own.address);

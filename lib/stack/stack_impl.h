@@ -2,12 +2,14 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "base/frame_bin.h"
 #include "flow/address_book.h"
 #include "net/egress.h"
 #include "net/icmp_error.h"
 #include "net/interface.h"
+#include "net/vlan_port.h"
 #include "tcp/engine.h"
 #include "tern/stack.h"
 #include "wire/parse.h"
@@ -107,6 +109,7 @@ class StackImpl {
   void tell_of_drop(std::size_t index, Counters& before);
 
   // stack.cc
+  Port& sending_port() { return vlan_port_ ? static_cast<Port&>(*vlan_port_) : port_; }
   std::uint32_t own_address(const IpAddress& address) const;
   std::uint32_t find_address(const IpAddress& address) const;
   void start_interface(Instant now);
@@ -147,6 +150,7 @@ class StackImpl {
   Port& port_;
   Steering* const steering_;  // nullptr: no other stack has this address
   const tcp::Keys keys_;
+  std::optional<net::VlanPort> vlan_port_;  // in front of port_, where frames to be sent come from
   FrameBin bin_;
   net::Egress egress_;
   flow::AddressBook book_;

@@ -17,6 +17,11 @@ namespace tern::wire {
 
 inline constexpr std::size_t kEthernetHeaderBytes = 14;
 
+/// IEEE 802.1Q: what stands between the addresses and the EtherType of a tagged frame. The tag's
+/// second half is priority and VLAN; VLAN 0 is "no VLAN, only a priority", 4095 is reserved.
+inline constexpr std::uint32_t kVlanTagBytes = 4;
+inline constexpr std::uint16_t kVlanMask = 0xfff, kMaxVlan = 4094;
+
 namespace ether_type {
 inline constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kVlan = 0x8100, kIpv6 = 0x86dd;
 }

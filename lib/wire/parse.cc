@@ -215,29 +215,46 @@ DropReason parse_arp_bytes(std::span<std::byte> bytes, ParsedFrame& out) {
   return DropReason::kNone;
 }
 
+// One tag, and only the one that is asked for. A tag of VLAN 0 is a priority and no VLAN (IEEE
+// 802.1Q 9.6). `type` and `rest` are then what is behind it.
+[[gnu::noinline]] DropReason take_tag(const ParseContext& context, std::uint16_t& type,
+                                      std::span<std::byte>& rest) {
+  if (type != ether_type::kVlan) return DropReason::drop_vlan;
+  if (rest.size() < kVlanTagBytes) return DropReason::drop_truncated;
+  const std::uint16_t vlan = load_be16(rest.data()) & kVlanMask;
+  type = load_be16(rest.data() + 2);
+  rest = rest.subspan(kVlanTagBytes);
+  return vlan != context.vlan || type == ether_type::kVlan ? DropReason::drop_vlan
+                                                           : DropReason::kNone;
+}
+
 DropReason parse_link(const Frame& frame, const ParseContext& context, ParsedFrame& out) {
   const std::span<std::byte> bytes = frame.bytes();
   if (bytes.size() < kEthernetHeaderBytes) [[unlikely]]
     return DropReason::drop_truncated;
   const EthernetView link(bytes.first<kEthernetHeaderBytes>());
+  std::span<std::byte> rest = bytes.subspan(kEthernetHeaderBytes);
+  std::uint16_t type = link.ether_type();
+  if (type == ether_type::kVlan || context.vlan != 0) [[unlikely]] {
+    const DropReason drop = take_tag(context, type, rest);
+    if (drop != DropReason::kNone) return drop;
+  }
   // In memory: a MacAddress by value takes the compiler a dozen moves of odd sizes.
   const bool for_us_alone =
       std::memcmp(bytes.data(), context.mac.octets.data(), context.mac.octets.size()) == 0;
   if (!for_us_alone && link.destination() != MacAddress::broadcast()) [[unlikely]] {
-    if (context.own6_count == 0 || link.ether_type() != ether_type::kIpv6 ||
-        !is_group6_mac(bytes.data()))
+    if (context.own6_count == 0 || type != ether_type::kIpv6 || !is_group6_mac(bytes.data()))
       return DropReason::drop_not_for_us;
   }
   std::memcpy(out.source_mac.octets.data(), bytes.data() + 6, out.source_mac.octets.size());
-  const std::span<std::byte> rest = bytes.subspan(kEthernetHeaderBytes);
-  if (link.ether_type() == ether_type::kIpv4) [[likely]] {
+  if (type == ether_type::kIpv4) [[likely]] {
     // An IP packet to us in a link broadcast is no unicast (RFC 1122 3.3.6, RFC 9293 MUST-57).
     if (!for_us_alone) [[unlikely]]
       return DropReason::drop_not_for_us;
     return parse_ip(frame, context, rest, out);
   }
-  if (link.ether_type() == ether_type::kArp) return parse_arp_bytes(rest, out);
-  if (link.ether_type() == ether_type::kIpv6 && context.own6_count > 0)
+  if (type == ether_type::kArp) return parse_arp_bytes(rest, out);
+  if (type == ether_type::kIpv6 && context.own6_count > 0)
     return parse_ip6(frame, context, rest, for_us_alone, out);
   return DropReason::drop_ethertype;
 }

@@ -21,6 +21,8 @@ struct ParseContext {
   std::uint32_t address = 0;  // the interface's IPv4 address, host order
   std::uint32_t subnet_broadcast = 0;   // a source of this address is invalid
   bool trust_missing_checksum = false;  // PortInfo's
+  std::uint16_t vlan = 0;  // frames without this tag are dropped; 0 = those with one are, unless it
+                           // is of VLAN 0
   // The interface's IPv6 addresses; none = IPv6 is off.
   static constexpr std::size_t kMaxOwn6 = 2;
   std::array<Ipv6Address, kMaxOwn6> own6{};
@@ -55,12 +57,12 @@ struct ParsedFrame {
   Problem6 problem;                       // kProblem6
 };
 
-/// Walks Ethernet, then ARP | IPv4 | IPv6, then TCP | ICMP; checks every length against the least
-/// of buffer, L2, L3 and L4, subtracting only after comparing; verifies IPv4 and TCP checksums
-/// where the device's verdict is not "good". Reads nothing outside `frame`. Ethernet padding beyond
-/// the IP total length is ignored. TCP data offset < 5 or beyond the segment: drop (Linux and RFC
-/// 9293 both stay silent). A "bad" TCP verdict is not trusted alone either: software decides (tap,
-/// virtio and af_packet have been seen to be wrong).
+/// Walks Ethernet, an 802.1Q tag, then ARP | IPv4 | IPv6, then TCP | ICMP; checks every length
+/// against the least of buffer, L2, L3 and L4, subtracting only after comparing; verifies IPv4 and
+/// TCP checksums where the device's verdict is not "good". Reads nothing outside `frame`. Ethernet
+/// padding beyond the IP total length is ignored. TCP data offset < 5 or beyond the segment: drop
+/// (Linux and RFC 9293 both stay silent). A "bad" TCP verdict is not trusted alone either: software
+/// decides (tap, virtio and af_packet have been seen to be wrong).
 ///
 /// Sets `kind` and `drop`, and of the rest only the fields that the kind uses: those of an earlier
 /// frame may shine through, and for kDrop all of them mean nothing. Stateless; any thread.

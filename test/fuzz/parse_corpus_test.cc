@@ -88,7 +88,7 @@ TEST(ParseCorpus, ReachesEveryOutcomeOfParsing) {
       "tcp6",      "icmp6",       "problem6",   "ip_extension", "tcp4",       "arp4",
       "icmp4",     "truncated",   "not_for_us", "ethertype",    "ip_header",  "ip_checksum",
       "ip_option", "ip_fragment", "ip_source",  "ip_protocol",  "tcp_header", "tcp_checksum",
-      "tcp_flags", "tcp_options", "arp",        "icmp"};
+      "vlan",      "tcp_flags", "tcp_options", "arp",        "icmp"};
   EXPECT_EQ(reached, expected);
 }
 

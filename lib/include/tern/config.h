@@ -79,6 +79,9 @@ struct StackConfig {
   std::optional<Ipv6Address>
       gateway6;                 ///< on-link or link-local; else routers' advertisements count
   unsigned dad_transmits6 = 1;  ///< probes before an IPv6 address is used (RFC 4862 5.1); 0 = none
+  /// IEEE 802.1Q: what is sent is tagged with this VLAN, 1 to 4094, and what is received must be.
+  /// 0: no VLAN.
+  std::uint16_t vlan = 0;
   std::uint32_t max_connections = 4096;  ///< TCBs; connections in any state but TIME-WAIT
   std::uint32_t max_time_wait = 0;  ///< TIME-WAIT records; 0 = 4 x max_connections, at least 16,384
   std::uint32_t syn_cache_entries = 16384;  ///< SYN-RECEIVED connections of all listeners; <= 96 B

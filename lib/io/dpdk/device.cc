@@ -58,6 +58,15 @@ std::string table_row(const std::array<std::string_view, 5>& cells) {
   return line + "\n";
 }
 
+// As rte_eth_dev_configure() reckons it, which only says "invalid argument" (DPDK 22.11).
+std::uint32_t largest_mtu(const rte_eth_dev_info& info) {
+  const bool says_both = info.max_mtu != UINT16_MAX && info.max_rx_pktlen > info.max_mtu;
+  constexpr std::uint32_t kOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  const std::uint32_t overhead = says_both ? info.max_rx_pktlen - info.max_mtu : kOverhead;
+  const std::uint32_t room = info.max_rx_pktlen > overhead ? info.max_rx_pktlen - overhead : 0;
+  return std::min<std::uint32_t>(info.max_mtu, room);
+}
+
 // Receive buffers in steps of 1 KiB, which is the unit that many NICs count them in.
 std::uint32_t frame_capacity(const DeviceConfig& config) {
   const std::uint32_t need =
@@ -163,6 +172,22 @@ absl::Status Device::start() {
   return absl::OkStatus();
 }
 
+absl::Status Device::listen_to(const std::vector<MacAddress>& groups) {
+  std::vector<rte_ether_addr> addresses(groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    std::copy(groups[i].octets.begin(), groups[i].octets.end(),
+              std::begin(addresses[i].addr_bytes));
+  const auto count = static_cast<std::uint32_t>(addresses.size());
+  if (rte_eth_dev_set_mc_addr_list(port_id_, addresses.data(), count) == 0 ||
+      rte_eth_allmulticast_enable(port_id_) == 0)
+    return absl::OkStatus();
+  // A device that knows neither, nor how to let in everything, has no filter.
+  const int error = rte_eth_promiscuous_enable(port_id_);
+  if (error != 0 && error != -ENOTSUP)
+    return device_error(name_, "no way to receive what is sent to IPv6 groups", error);
+  return absl::OkStatus();
+}
+
 void Device::stop() {
   if (is_started_) rte_eth_dev_stop(port_id_);
   is_started_ = false;
@@ -200,6 +225,9 @@ absl::Status Device::configure() {
     return absl::InvalidArgumentError(
         absl::StrCat(name_, " has ", std::min(info.max_rx_queues, info.max_tx_queues),
                      " queue pairs, but ", config_.queues, " are needed: use fewer workers"));
+  if (const std::uint32_t most = largest_mtu(info); config_.mtu > most)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "mtu: ", name_, " (", driver_, ") carries packets of at most ", most, " bytes"));
   choose_offloads();
 
   rte_eth_conf conf{};

@@ -76,6 +76,10 @@ class Device {
 
   /// Frames pass from here on. With several queues, RSS is set up and read back.
   absl::Status start();
+  /// Has frames to these groups' MAC addresses come in as well: by the device's filter, else by
+  /// letting in all groups', else by letting in everything. What the stack does not listen to, the
+  /// parser drops. After start().
+  absl::Status listen_to(const std::vector<MacAddress>& groups);
   /// No frame passes any more; the rings' frames go back to the pools where the driver does so.
   void stop();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "io/sim/nic_checksum.h"
 
 namespace tern::io {
@@ -129,7 +130,8 @@ void ModelPort::send_one(const Frame& frame) {
 void ModelPort::check_sent(const Frame& frame) {
   if (frame.length < kEthernetBytes)
     violations_.emplace_back("a sent frame shorter than an Ethernet header");
-  if (frame.length > kEthernetBytes + config_.mtu)
+  const bool tagged = frame.length > kEthernetBytes && load_be16(frame.data + 12) == 0x8100;
+  if (frame.length > kEthernetBytes + config_.mtu + (tagged ? kVlanTagBytes : 0))
     violations_.emplace_back("a sent frame longer than the MTU allows");
   if (!config_.tx_checksum_offload && (frame.flags & kTxOffloads) != 0)
     violations_.emplace_back("an offload asked for that the port does not have");

@@ -5,6 +5,7 @@
 
 #include "interface_fixture.h"
 #include "net/icmp6_error.h"
+#include "net/interface6.h"
 #include "wire/ipv6.h"
 #include "wire/ipv6_scope.h"
 #include "wire/mld.h"

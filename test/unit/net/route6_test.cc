@@ -88,6 +88,22 @@ TEST_F(Route6Test, AnotherRouterTakesOverFromOneThatDoesNotAnswer) {
   EXPECT_EQ(asked_for("2001:db8::1"), "fe80::b");
   receive_na("fe80::b", kOtherMac, "RSO");
   EXPECT_EQ(mac_of("2001:db8::1"), kOtherMac);
+  advance(10s);
+  EXPECT_EQ(mac_of("2001:db8::1"), kOtherMac) << "who is there is kept to";
+}
+
+TEST_F(Route6Test, ARouterThatIsThereGoesBeforeOneThatIsToBeAskedFor) {  // RFC 4861 6.3.6
+  settle();
+  receive_ra("fe80::1", 1800);
+  receive_ra("fe80::b", 1800, mac_option(kOtherMac));
+  EXPECT_EQ(mac_of("2001:db8::1"), kOtherMac);
+}
+
+TEST_F(Route6Test, AdvertisementsInOurNameAreRefused) {
+  settle();
+  receive_ra("fe80::ff:fe00:1", 1800, mac_option(kOtherMac));
+  EXPECT_EQ(counters_.drop_nd, 1U);
+  EXPECT_FALSE(net().has_route(handle("2001:db8::1")));
 }
 
 TEST_F(Route6Test, PrefixesAreOnLinkForTheirLifetime) {
@@ -120,6 +136,8 @@ TEST_F(Route6Test, WhatALinkCarriesIsSaidByItsRouter) {
   receive_ra("fe80::1", 0, mtu_option(1280));
   EXPECT_EQ(six().link_mtu(), 1280U);
   EXPECT_EQ(six().hop_limit(), 32U) << "0 says nothing";
+  receive_ra("fe80::1", 0, {}, 31);
+  EXPECT_EQ(six().hop_limit(), 32U) << "nor is a few believed (CVE-2015-2922)";
 }
 
 TEST_F(Route6Test, TheReachableTimeIsTheRouters) {

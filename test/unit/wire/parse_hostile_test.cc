@@ -155,10 +155,10 @@ TEST(HostileFrames, RandomDamage) {
     ASSERT_FALSE(testing::Test::HasFailure()) << "frame " << i;
   }
   using enum DropReason;
-  EXPECT_EQ(seen, (std::set{kNone, drop_truncated, drop_not_for_us, drop_ethertype, drop_ip_header,
-                            drop_ip_checksum, drop_ip_option, drop_ip_fragment, drop_ip_source,
-                            drop_ip_protocol, drop_tcp_header, drop_tcp_checksum, drop_tcp_flags,
-                            drop_tcp_options, drop_arp, drop_icmp}))
+  EXPECT_EQ(seen, (std::set{kNone, drop_truncated, drop_not_for_us, drop_vlan, drop_ethertype,
+                            drop_ip_header, drop_ip_checksum, drop_ip_option, drop_ip_fragment,
+                            drop_ip_source, drop_ip_protocol, drop_tcp_header, drop_tcp_checksum,
+                            drop_tcp_flags, drop_tcp_options, drop_arp, drop_icmp}))
       << "not every reason was met";
 }
 

@@ -179,8 +179,54 @@ TEST(ParseFrameDrops, NotForUsByAddress) {
   EXPECT_EQ(drop_of(to_broadcast), drop_not_for_us);
 }
 
+// IEEE 802.1Q: the tag behind the addresses, `tci` its priority and VLAN.
+Bytes tagged(Bytes frame, unsigned tci) {
+  const Bytes tag{std::byte{0x81}, std::byte{0}, std::byte(tci >> 8), std::byte(tci)};
+  frame.insert(frame.begin() + kEtherTypeAt, tag.begin(), tag.end());
+  return frame;
+}
+
+TEST(ParseFrame, TakesFramesOfItsVlanAlone) {
+  ParseContext in_vlan = apple();
+  in_vlan.vlan = 10;
+  for (const Bytes& frame : {syn_frame(), echo_frame(), arp_frame()}) {
+    for (const unsigned priority : {0u, 7u << 13, 1u << 12}) {
+      EXPECT_EQ(drop_of(tagged(frame, priority | 10), 0, in_vlan), DropReason::kNone);
+      EXPECT_EQ(drop_of(tagged(frame, priority | 11), 0, in_vlan), drop_vlan);
+      EXPECT_EQ(drop_of(tagged(frame, priority), 0, in_vlan), drop_vlan);
+      EXPECT_EQ(drop_of(tagged(frame, priority)), DropReason::kNone) << "a priority, no VLAN";
+      EXPECT_EQ(drop_of(tagged(frame, priority | 10)), drop_vlan);
+    }
+    EXPECT_EQ(drop_of(frame, 0, in_vlan), drop_vlan) << "no tag";
+    EXPECT_EQ(drop_of(tagged(tagged(frame, 10), 10), 0, in_vlan), drop_vlan) << "two";
+    EXPECT_EQ(drop_of(tagged(tagged(frame, 0), 0)), drop_vlan);
+  }
+}
+
+TEST(ParseFrame, ATaggedFrameIsWhatItIsWithoutTheTag) {
+  ParseContext in_vlan = apple();
+  in_vlan.vlan = 10;
+  Bytes frame = tagged(data_frame(), 10);
+  ParsedFrame out;
+  parse_frame({.data = frame.data(), .length = static_cast<std::uint32_t>(frame.size())}, in_vlan,
+              out);
+  ASSERT_EQ(out.kind, FrameKind::kTcp4);
+  EXPECT_EQ(out.segment.payload, frame.data() + frame.size() - 4);
+  EXPECT_EQ(out.segment.payload_length, 4U);
+}
+
+TEST(ParseFrameDrops, ATagThatIsCutOff) {
+  ParseContext in_vlan = apple();
+  in_vlan.vlan = 10;
+  for (std::size_t length = 14; length < 18; ++length) {
+    Bytes frame = tagged(syn_frame(), 10);
+    frame.resize(length);
+    EXPECT_EQ(drop_of(frame, 0, in_vlan), drop_truncated) << length;
+  }
+}
+
 TEST(ParseFrameDrops, EtherType) {
-  for (const unsigned type : {0x8100u, 0x88a8u, 0x86ddu, 0x0000u, 0x0801u, 0x05dcu}) {
+  for (const unsigned type : {0x88a8u, 0x86ddu, 0x0000u, 0x0801u, 0x05dcu}) {
     Bytes frame = syn_frame();
     put_be16(frame, kEtherTypeAt, type);
     EXPECT_EQ(drop_of(frame), drop_ethertype) << type;

@@ -167,6 +167,11 @@ DropReason reference_link(const Reader& frame, std::uint64_t flags, const ParseC
                           Reference& out) {
   using enum DropReason;
   if (frame.bytes.size() < 14) return drop_truncated;
+  if (frame.at(12, 2) == 0x8100) {  // as if the tag were not there, if it may be
+    if (frame.bytes.size() < 18) return drop_truncated;
+    if ((frame.at(14, 2) & 0xfff) != 0 || frame.at(16, 2) == 0x8100) return drop_vlan;
+    return drop_ethertype;  // the sweeps make no frame that goes on from here
+  }
   bool ours = true, broadcast = true;
   for (std::size_t i = 0; i < 6; ++i) {
     ours = ours && frame.at(i, 1) == context.mac.octets[i];
