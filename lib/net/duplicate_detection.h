@@ -21,6 +21,9 @@ class DuplicateDetection {
   DuplicateDetection(OwnAddresses6& own, NdSender& sender, Counters& counters, unsigned transmits)
       : own_(own), sender_(sender), counters_(counters), transmits_(transmits) {}
 
+  /// Whether anybody is asked at all.
+  bool has_probes() const { return transmits_ > 0; }
+
   /// Begins. Once.
   void start(Instant now);
 

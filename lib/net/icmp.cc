@@ -49,7 +49,7 @@ bool EchoResponder::answer(const wire::ParsedFrame& request, Instant now) {
   Frame reply;
   if (!egress_.allocate(reply)) return false;
   write_reply(request, *header, reply);
-  neighbours_.send(reply, next_hop, now);
+  neighbours_.answer(reply, next_hop, now);
   return true;
 }
 

@@ -25,9 +25,11 @@ bool is_icmp_error(std::span<const std::byte> packet) {
   for (unsigned headers = 0; headers < wire::kMaxExtensionHeaders; ++headers) {
     if (packet.size() < at + 8) return false;
     if (next == kIcmpv6) return (load_u8(&packet[at]) & 0x80) == 0;
-    if (next != kHopByHop && next != kRouting && next != kDestinationOptions) return false;
+    if (next != kHopByHop && next != kRouting && next != kDestinationOptions && next != kFragment)
+      return false;
+    const std::size_t more = next == kFragment ? 0 : load_u8(&packet[at + 1]);
     next = load_u8(&packet[at]);
-    at += 8 * (load_u8(&packet[at + 1]) + std::size_t{1});
+    at += 8 * (more + 1);
   }
   return false;
 }
@@ -108,7 +110,7 @@ void Icmp6Responder::send(const Ipv6Address& source, const Ipv6Address& destinat
   const std::uint32_t handle = book_.acquire(destination);
   const std::uint32_t next_hop = handle == flow::AddressBook::kNone ? 0 : route_.next_hop(handle);
   if (next_hop != 0) {
-    neighbours_.send(frame, next_hop, now);
+    neighbours_.answer(frame, next_hop, now);
   } else {
     ++counters_.drop_neighbour_unresolved;
     egress_.discard(frame);

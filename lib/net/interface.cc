@@ -48,6 +48,10 @@ void Interface::announce(Instant now) {
   if (six_) six_->start(now);
 }
 
+std::uint16_t Interface::link_mtu6() const {
+  return six_ ? six_->link_mtu() : egress_.port_info().mtu;
+}
+
 std::uint8_t Interface::hop_limit6() const {
   return six_ ? six_->hop_limit() : Route6::kDefaultHopLimit;
 }
@@ -78,6 +82,16 @@ LinkState Interface::link_header(std::uint32_t destination, std::byte* out14, In
   if (flow::AddressBook::is_v6(destination) && six_) return six_->send_ip(frame, destination, now);
   const std::uint32_t next_hop = route_.next_hop(destination);
   if (next_hop != 0) return neighbours_.send(frame, next_hop, now);
+  ++counters_.drop_neighbour_unresolved;
+  egress_.discard(frame);
+}
+
+[[gnu::noinline]] void Interface::answer_ip(const Frame& frame, std::uint32_t destination,
+                                            Instant now) {
+  if (flow::AddressBook::is_v6(destination) && six_)
+    return six_->answer_ip(frame, destination, now);
+  const std::uint32_t next_hop = route_.next_hop(destination);
+  if (next_hop != 0) return neighbours_.answer(frame, next_hop, now);
   ++counters_.drop_neighbour_unresolved;
   egress_.discard(frame);
 }

@@ -64,6 +64,10 @@ class Interface {
   /// drop_neighbour_unresolved.
   void send_ip(const Frame& frame, std::uint32_t destination, Instant now);
 
+  /// The same for an answer to a packet that no connection has sent for: see
+  /// NeighbourTable::answer().
+  void answer_ip(const Frame& frame, std::uint32_t destination, Instant now);
+
   /// A frame of kind kArp. It stays the caller's. What it says of a neighbour, if anything.
   std::optional<NeighbourNews> receive_arp(const wire::ParsedFrame& frame, Instant now) {
     return arp_.receive(frame, now);
@@ -81,6 +85,7 @@ class Interface {
 
   /// Of IPv6 packets, as configured or as a router says (RFC 4861 6.3.4).
   std::uint8_t hop_limit6() const;
+  std::uint16_t link_mtu6() const;
 
   /// The IPv6 side; nullptr without config.ip6.
   Interface6* six() { return six_.get(); }

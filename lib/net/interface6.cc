@@ -60,21 +60,40 @@ LinkState Interface6::link_header(std::uint32_t destination, std::byte* out14, I
   return state;
 }
 
-void Interface6::send_ip(const Frame& frame, std::uint32_t destination, Instant now) {
+// The next hop with a reference of the caller's; if there is none, the frame is dropped.
+std::uint32_t Interface6::hold_next_hop(const Frame& frame, std::uint32_t destination) {
   const std::uint32_t next_hop = route_.next_hop(destination);
   const std::uint32_t handle = next_hop == 0 ? 0 : book_.keep(next_hop);
-  if (handle == flow::AddressBook::kNone) {
-    ++(next_hop == 0 ? counters_.drop_neighbour_unresolved : counters_.drop_neighbour_table);
-    return egress_.discard(frame);
-  }
+  if (handle != flow::AddressBook::kNone) return handle;
+  ++(next_hop == 0 ? counters_.drop_neighbour_unresolved : counters_.drop_neighbour_table);
+  egress_.discard(frame);
+  return handle;
+}
+
+void Interface6::send_ip(const Frame& frame, std::uint32_t destination, Instant now) {
+  const std::uint32_t handle = hold_next_hop(frame, destination);
+  if (handle == flow::AddressBook::kNone) return;
   neighbours_.send(frame, handle, now);
   book_.release(handle);
 }
 
+void Interface6::answer_ip(const Frame& frame, std::uint32_t destination, Instant now) {
+  const std::uint32_t handle = hold_next_hop(frame, destination);
+  if (handle == flow::AddressBook::kNone) return;
+  neighbours_.answer(frame, handle, now);
+  book_.release(handle);
+}
+
 void Interface6::start(Instant now) {
-  reports_.start(now);
+  if (detection_.has_probes()) reports_.start(now);  // before the probes (RFC 4862 5.4.2)
   detection_.start(now);
-  if (detection_.next_deadline() == kNever) solicitor_.start(now);
+  if (!detection_.has_probes()) after_detection(now);
+}
+
+// The first reports had no address to come from (RFC 3810 5.2.13).
+void Interface6::after_detection(Instant now) {
+  reports_.start(now);
+  solicitor_.start(now);
 }
 
 std::size_t Interface6::receive(const wire::Icmpv6Packet& packet, const MacAddress& link_source,
@@ -91,11 +110,12 @@ std::size_t Interface6::receive(const wire::Icmpv6Packet& packet, const MacAddre
 }
 
 std::size_t Interface6::expire(Instant now) {
-  std::size_t work = reports_.expire(now) + route_.expire(now) + neighbours_.expire(now);
+  std::size_t work = 0;
   if (detection_.next_deadline() <= now) {
     ++work;
-    if (detection_.expire(now)) solicitor_.start(now);
+    if (detection_.expire(now)) after_detection(now);
   }
+  work += reports_.expire(now) + route_.expire(now) + neighbours_.expire(now);
   return work + (solicitor_.expire(now) ? 1 : 0);
 }
 

@@ -43,6 +43,7 @@ class Interface6 {
   bool has_route(std::uint32_t destination) const;
   LinkState link_header(std::uint32_t destination, std::byte* out14, Instant now);
   void send_ip(const Frame& frame, std::uint32_t destination, Instant now);
+  void answer_ip(const Frame& frame, std::uint32_t destination, Instant now);
 
   /// Joins the groups, looks for duplicates of the own addresses, and then asks for routers.
   void start(Instant now);
@@ -67,6 +68,9 @@ class Interface6 {
   }
 
  private:
+  void after_detection(Instant now);
+  std::uint32_t hold_next_hop(const Frame& frame, std::uint32_t destination);
+
   Egress& egress_;
   Counters& counters_;
   flow::AddressBook& book_;

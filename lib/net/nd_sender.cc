@@ -31,16 +31,19 @@ void finish_nd(Frame& frame, const Ipv6Address& source, const Ipv6Address& desti
 
 }  // namespace
 
-void NdSender::request(std::uint32_t target) {
+bool NdSender::request(std::uint32_t target) {
   const Ipv6Address address = book_.address(target);
   const Ipv6Address group = wire::solicited_node(address);
-  if (const Ipv6Address* source = own_.source_for(address))
-    solicit(*source, address, group, wire::multicast_mac(group));
+  const Ipv6Address* source = own_.source_for(address);
+  if (source != nullptr) solicit(*source, address, group, wire::multicast_mac(group));
+  return source != nullptr;
 }
 
-void NdSender::request(std::uint32_t target, const MacAddress& to) {
+bool NdSender::request(std::uint32_t target, const MacAddress& to) {
   const Ipv6Address address = book_.address(target);
-  if (const Ipv6Address* source = own_.source_for(address)) solicit(*source, address, address, to);
+  const Ipv6Address* source = own_.source_for(address);
+  if (source != nullptr) solicit(*source, address, address, to);
+  return source != nullptr;
 }
 
 void NdSender::probe(const Ipv6Address& target) {

@@ -25,8 +25,8 @@ class NdSender final : public NeighbourAsker {
 
   // Neighbour solicitations, to the solicited-node group or to the host. While no address of ours
   // may be used none is sent: there is nothing to ask from.
-  void request(std::uint32_t target) override;
-  void request(std::uint32_t target, const MacAddress& to) override;
+  bool request(std::uint32_t target) override;
+  bool request(std::uint32_t target, const MacAddress& to) override;
   IpAddress address_of(std::uint32_t handle) const override { return book_.address(handle); }
   void keep(std::uint32_t handle) override { book_.retain(handle); }
   void forget(std::uint32_t handle) override { book_.release(handle); }

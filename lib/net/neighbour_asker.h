@@ -12,9 +12,10 @@ namespace tern::net {
 /// in host byte order, or handles of flow::AddressBook.
 class NeighbourAsker {
  public:
-  /// Asks who has `address`: everybody, or the host that is thought to have it.
-  virtual void request(std::uint32_t address) = 0;
-  virtual void request(std::uint32_t address, const MacAddress& to) = 0;
+  /// Asks who has `address`: everybody, or the host that is thought to have it. False if there is
+  /// no address of ours to ask from, yet.
+  virtual bool request(std::uint32_t address) = 0;
+  virtual bool request(std::uint32_t address, const MacAddress& to) = 0;
 
   virtual IpAddress address_of(std::uint32_t address) const = 0;
 

@@ -122,14 +122,26 @@ void NeighbourDiscovery::hear(const NeighbourNews& news, Instant now) {
     case Kind::kAdvertisement:
       return hear_advertisement(news, now);
     case Kind::kRouter:
-      p_.solicitor.stop();
-      p_.route.hear_router(news, now);
-      return note(news, now);
+      note(news, now);
+      return hear_router(news, now);
     case Kind::kPrefix:
       return p_.route.hear_prefix(news, now);
     case Kind::kDuplicate:
       return p_.detection.on_conflict(news.address.v6());
   }
+}
+
+// Who says that it is no default router does not end the search for one (RFC 4861 6.3.7).
+void NeighbourDiscovery::hear_router(const NeighbourNews& news, Instant now) {
+  p_.route.hear_router(news, now);
+  if (news.lifetime_s > 0) p_.solicitor.stop();
+  look_for_router(now);
+}
+
+// When the last one has gone.
+void NeighbourDiscovery::look_for_router(Instant now) {
+  if (had_router_ && p_.route.needs_router()) p_.solicitor.start(now);
+  had_router_ = !p_.route.needs_router();
 }
 
 // The entry, if one is made, holds a reference of its own.
@@ -147,8 +159,9 @@ void NeighbourDiscovery::hear_advertisement(const NeighbourNews& news, Instant n
   if (handle == flow::AddressBook::kNone) return;
   NeighbourClaim claim{.solicited = news.solicited, .overrides = news.overrides};
   if (!news.mac.is_zero()) claim.mac = news.mac;
-  p_.neighbours.take_advertisement(handle, claim, now);
-  if (!news.is_router) p_.route.forget_router(news.address.v6());
+  if (!p_.neighbours.take_advertisement(handle, claim, now) || news.is_router) return;
+  p_.route.forget_router(news.address.v6());
+  look_for_router(now);
 }
 
 }  // namespace tern::net

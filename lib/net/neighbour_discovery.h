@@ -66,8 +66,11 @@ class NeighbourDiscovery {
               Instant now);
   void note(const NeighbourNews& news, Instant now);
   void hear_advertisement(const NeighbourNews& news, Instant now);
+  void hear_router(const NeighbourNews& news, Instant now);
+  void look_for_router(Instant now);
 
   Parts p_;
+  bool had_router_ = false;
   TokenBucket limit_{kAnswersPerSecond, kAnswerBurst};
 };
 

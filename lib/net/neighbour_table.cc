@@ -74,13 +74,29 @@ void NeighbourTable::send(const Frame& frame, std::uint32_t address, Instant now
     ++counters_.drop_neighbour_table;
     return egress_.discard(frame);
   }
+  send_by(index, frame);
+}
+
+void NeighbourTable::answer(const Frame& frame, std::uint32_t address, Instant now) {
+  std::uint32_t index = index_.find(address);
+  if (index == kNoIndex && answer_resolutions_.take(now)) index = insert(address, false);
+  if (index == kNoIndex) {
+    ++counters_.drop_neighbour_table;
+    return egress_.discard(frame);
+  }
+  wake(index, now);
+  send_by(index, frame);
+}
+
+// By what is known of the way to an entry that use() or wake() has just seen to.
+void NeighbourTable::send_by(std::uint32_t index, const Frame& frame) {
   switch (pool_[index].state) {
     case NeighbourState::kReachable:
     case NeighbourState::kStale:
     case NeighbourState::kDelay:
     case NeighbourState::kVerifying:
       return transmit(frame, pool_[index].mac);
-    case NeighbourState::kIdle:  // use() has just left it
+    case NeighbourState::kIdle:  // has just been left
     case NeighbourState::kResolving:
       return enqueue(index, frame);
     case NeighbourState::kFailed:
@@ -105,22 +121,25 @@ void NeighbourTable::learn(std::uint32_t address, const MacAddress& mac, Instant
 
 // An unsolicited word proves nothing of the way there, so it is stale; and unless it says that it
 // overrides what was known, it only casts doubt on that (RFC 4861 7.2.5, appendix C).
-void NeighbourTable::take_advertisement(std::uint32_t address, const NeighbourClaim& claim,
+bool NeighbourTable::take_advertisement(std::uint32_t address, const NeighbourClaim& claim,
                                         Instant now) {
   const std::uint32_t index = index_.find(address);
-  if (index == kNoIndex || pool_[index].state == NeighbourState::kIdle) return;
+  if (index == kNoIndex || pool_[index].state == NeighbourState::kIdle) return false;
   const Entry& entry = pool_[index];
   const bool unknown =
       entry.state == NeighbourState::kResolving || entry.state == NeighbourState::kFailed;
-  if (unknown && !claim.mac) return;
+  if (unknown && !claim.mac) return false;
   const bool differs = !unknown && claim.mac && *claim.mac != entry.mac;
   if (differs && !claim.overrides) {
     if (entry.state == NeighbourState::kReachable) make_stale(index, entry.mac, now);
-    return;
+    return false;
   }
   const MacAddress mac = claim.mac.value_or(entry.mac);
-  if (claim.solicited) return confirm(index, mac, now);
-  if (unknown || differs) make_stale(index, mac, now);
+  if (claim.solicited)
+    confirm(index, mac, now);
+  else if (unknown || differs)
+    make_stale(index, mac, now);
+  return true;
 }
 
 void NeighbourTable::note(std::uint32_t address, const MacAddress& mac, Instant now) {
@@ -133,20 +152,26 @@ void NeighbourTable::note(std::uint32_t address, const MacAddress& mac, Instant 
     make_stale(index, mac, now);
 }
 
-void NeighbourTable::pin(std::uint32_t address) {
+bool NeighbourTable::pin(std::uint32_t address) {
   std::uint32_t index = index_.find(address);
-  if (index != kNoIndex && pool_[index].pinned) return;
+  if (index != kNoIndex && pool_[index].pinned) return true;
   TERN_ASSERT(pinned_ < kMaxPinned);
   ++pinned_;  // which makes room for it
   if (index == kNoIndex) index = insert(address, true);
+  if (index == kNoIndex) {
+    --pinned_;
+    return false;
+  }
   pool_[index].pinned = true;
   set_age(index);
+  return true;
 }
 
 void NeighbourTable::unpin(std::uint32_t address) {
   const std::uint32_t index = index_.find(address);
   if (index == kNoIndex || !pool_[index].pinned) return;
   --pinned_;
+  counters_.drop_neighbour_unresolved += drop_waiting(index);  // beyond the others' limit
   pool_[index].pinned = false;
   set_age(index);
   if (pool_[index].state == NeighbourState::kIdle) remove(index);
@@ -211,18 +236,25 @@ std::uint32_t NeighbourTable::use(std::uint32_t address, Instant now) {
   Entry& entry = pool_[index];
   entry.used = entry.ever_used = true;
   set_age(index);
+  wake(index, now);
+  return index;
+}
+
+// A packet goes there: has it asked for, if it is neither known nor held down.
+void NeighbourTable::wake(std::uint32_t index, Instant now) {
+  Entry& entry = pool_[index];
   const bool held_down = entry.state == NeighbourState::kFailed && now < entry.deadline;
   if (entry.state == NeighbourState::kIdle ||
       (entry.state == NeighbourState::kFailed && !held_down))
     begin_resolution(index, now);
   if (entry.state == NeighbourState::kStale) begin_delay(index, now);
-  return index;
 }
 
 std::uint32_t NeighbourTable::insert(std::uint32_t address, bool displace_used) {
   const bool full = pool_.in_use() >= max_unpinned_ + pinned_;
   if (full && !make_room(displace_used)) return kNoIndex;
   const std::uint32_t index = pool_.acquire();
+  if (index == kNoIndex) return kNoIndex;  // of formerly pinned entries
   pool_[index] = Entry{};
   pool_[index].address = address;
   asker_.keep(address);
@@ -242,7 +274,7 @@ bool NeighbourTable::make_room(bool displace_used) {
 // Forgets an entry. A pinned one stays in the table, idle, so that there is always room for it.
 void NeighbourTable::remove(std::uint32_t index) {
   Entry& entry = pool_[index];
-  TERN_ASSERT(entry.waiting_count == 0);
+  counters_.drop_neighbour_queue += drop_waiting(index);
   answer_changed(entry);
   set_timer(index, nullptr, kNever);
   if (entry.pinned) {
@@ -270,12 +302,10 @@ void NeighbourTable::begin_resolution(std::uint32_t index, Instant now) {
 
 void NeighbourTable::ask(std::uint32_t index, Instant now) {
   Entry& entry = pool_[index];
-  ++entry.tries;
-  if (entry.state == NeighbourState::kVerifying) {
-    asker_.request(entry.address, entry.mac);
-  } else {
-    asker_.request(entry.address);
-  }
+  const bool asked = entry.state == NeighbourState::kVerifying
+                         ? asker_.request(entry.address, entry.mac)
+                         : asker_.request(entry.address);
+  if (asked) ++entry.tries;
   set_timer(index, &second_timers_, now + retry_interval_);
 }
 
@@ -352,8 +382,9 @@ void NeighbourTable::on_deadline(std::uint32_t index, Instant now) {
 
 void NeighbourTable::enqueue(std::uint32_t index, const Frame& frame) {
   Entry& entry = pool_[index];
-  const bool full = entry.waiting_count == kMaxWaitingPerEntry ||
-                    (waiting_frames_ >= max_waiting_ && !entry.pinned);
+  const std::uint32_t room = entry.ever_used ? max_waiting_ : max_waiting_ / 2;
+  const bool full =
+      entry.waiting_count == kMaxWaitingPerEntry || (waiting_frames_ >= room && !entry.pinned);
   if (full) ++counters_.drop_neighbour_queue;
   if (full && entry.waiting_count == 0) return egress_.discard(frame);
   if (full) {
@@ -407,7 +438,7 @@ void NeighbourTable::set_timer(std::uint32_t index, IndexList* list, Instant dea
 void NeighbourTable::set_age(std::uint32_t index) {
   Entry& entry = pool_[index];
   if (entry.age_list != nullptr) entry.age_list->remove(age_links(), index);
-  const bool pinned = entry.waiting_count > 0 || entry.pinned;
+  const bool pinned = (entry.waiting_count > 0 && entry.ever_used) || entry.pinned;
   entry.age_list = pinned ? nullptr : entry.ever_used ? &used_ : &unused_;
   if (entry.age_list != nullptr) entry.age_list->push_back(age_links(), index);
 }

@@ -12,6 +12,7 @@
 #include "net/egress.h"
 #include "net/link_state.h"
 #include "net/neighbour_asker.h"
+#include "net/token_bucket.h"
 #include "tern/stats.h"
 #include "tern/time.h"
 
@@ -42,10 +43,10 @@ struct NeighbourPolicy {
 /// Every deadline is a constant after the event that sets it, so three FIFO lists keep all entries
 /// in order of their deadlines. (A router may change the constants; entries from before then may
 /// delay later ones.) All memory is taken at the start. What a flood of packets that claim
-/// addresses can do is displace entries that nobody has used; what a flood of packets to be
-/// answered can do is displace the least recently used ones. Pinned entries, those of gateways, are
-/// there for good. Addresses are numbers: IPv4's in host byte order, or handles. `now` must not go
-/// backwards. Thread: the stack's.
+/// addresses, or that want an answer, can do is displace entries that nobody has used (RFC 6583);
+/// connections to many hosts displace the least recently used ones. Pinned entries, those of
+/// gateways, are there for good. Addresses are numbers: IPv4's in host byte order, or handles.
+/// `now` must not go backwards. Thread: the stack's.
 class NeighbourTable {
  public:
   static constexpr Duration kReachableTime = std::chrono::seconds(60);   // ARP's
@@ -57,6 +58,8 @@ class NeighbourTable {
   /// Frames that may wait in all (besides the gateways'): unanswered addresses must not take the
   /// port's frames away from the answered ones. IPv4's, and IPv6's.
   static constexpr std::uint32_t kMaxWaiting = 512, kMaxWaiting6 = 256;
+  /// Neighbours that may be asked for because of answers to packets, whose senders may be invented.
+  static constexpr std::uint32_t kAnswerResolutionsPerSecond = 100, kAnswerResolutionBurst = 100;
   /// Entries that may be pinned: IPv4's gateway, IPv6's routers.
   static constexpr std::uint32_t kMaxPinned = 4;
   static_assert(kMaxWaiting + kMaxWaiting6 + 2 * kMaxPinned * kMaxWaitingPerEntry +
@@ -80,6 +83,11 @@ class NeighbourTable {
   /// (counted).
   void send(const Frame& frame, std::uint32_t address, Instant now);
 
+  /// The same for an answer to a packet that nothing is known of: a SYN, a stray, an echo request.
+  /// It displaces no entry that was used, asks for its neighbour within a limit only, and takes at
+  /// most half of the room for waiting frames.
+  void answer(const Frame& frame, std::uint32_t address, Instant now);
+
   /// `address` has said that it is at `mac`: updates its entry (RFC 826's merge). False if there is
   /// none.
   bool merge(std::uint32_t address, const MacAddress& mac, Instant now);
@@ -87,15 +95,17 @@ class NeighbourTable {
   /// The same, and if there is no entry, makes one where that displaces none in use.
   void learn(std::uint32_t address, const MacAddress& mac, Instant now);
 
-  /// RFC 4861 7.2.5: `address` advertises itself. Changes only an entry that there is.
-  void take_advertisement(std::uint32_t address, const NeighbourClaim& claim, Instant now);
+  /// RFC 4861 7.2.5: `address` advertises itself. Changes only an entry that there is. False if
+  /// what it says is to be ignored.
+  bool take_advertisement(std::uint32_t address, const NeighbourClaim& claim, Instant now);
 
   /// Something else came from `address`, and said that it is at `mac` (RFC 4861 7.2.3, 6.3.4): good
   /// enough to be tried, i.e. stale. Makes an entry where that displaces none in use.
   void note(std::uint32_t address, const MacAddress& mac, Instant now);
 
-  /// Keeps an entry for `address` from now on, at most kMaxPinned; or no longer.
-  void pin(std::uint32_t address);
+  /// Keeps an entry for `address` from now on, at most kMaxPinned; or no longer. False if every
+  /// entry is in use.
+  bool pin(std::uint32_t address);
   void unpin(std::uint32_t address);
 
   /// Whether packets to `address` would leave at once.
@@ -149,6 +159,8 @@ class NeighbourTable {
   void send_waiting(std::uint32_t index);
   std::uint32_t drop_waiting(std::uint32_t index);
   void transmit(const Frame& frame, const MacAddress& mac);
+  void send_by(std::uint32_t index, const Frame& frame);
+  void wake(std::uint32_t index, Instant now);
 
   void set_timer(std::uint32_t index, IndexList* list, Instant deadline);
   void set_age(std::uint32_t index);
@@ -176,6 +188,7 @@ class NeighbourTable {
   IndexList used_;              // least recently used first  } waiting frames are in neither
   const std::uint32_t max_unpinned_;
   std::uint32_t pinned_ = 0;
+  TokenBucket answer_resolutions_{kAnswerResolutionsPerSecond, kAnswerResolutionBurst};
   std::uint32_t waiting_frames_ = 0;
   Generation& generation_;
 };

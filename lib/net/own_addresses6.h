@@ -47,13 +47,17 @@ class OwnAddresses6 {
     return own != nullptr && own->state == State::kDuplicate;
   }
 
-  /// Bit i: the i-th of all() may be used.
-  std::uint8_t usable_mask() const {
-    std::uint8_t mask = 0;
-    for (std::size_t i = 0; i < count_; ++i)
-      if (addresses_[i].state == State::kUsable) mask |= static_cast<std::uint8_t>(1u << i);
-    return mask;
+  /// Whether none may be used, ever.
+  bool is_lost() const {
+    for (const Address& own : all())
+      if (own.state != State::kDuplicate) return false;
+    return true;
   }
+
+  /// Bit i: the i-th of all() may be used.
+  std::uint8_t usable_mask() const { return mask_of(State::kUsable); }
+  /// Bit i: the i-th is another's.
+  std::uint8_t duplicate_mask() const { return mask_of(State::kDuplicate); }
 
   /// The address to speak to `destination` from: one of its scope if there is one that may be used,
   /// else any; nullptr if there is none (RFC 6724 5, rule 2).
@@ -65,6 +69,12 @@ class OwnAddresses6 {
   bool set_duplicate(const Ipv6Address& address);
 
  private:
+  std::uint8_t mask_of(State state) const {
+    std::uint8_t mask = 0;
+    for (std::size_t i = 0; i < count_; ++i)
+      if (addresses_[i].state == state) mask |= static_cast<std::uint8_t>(1u << i);
+    return mask;
+  }
   const Address* find(const Ipv6Address& address) const {
     for (const Address& own : all())
       if (own.address == address) return &own;

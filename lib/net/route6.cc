@@ -64,7 +64,7 @@ bool Route6::is_on_link(const Ipv6Address& address) const {
 
 std::uint32_t Route6::next_hop(std::uint32_t destination) const {
   const Ipv6Address& address = book_.address(destination);
-  if (!is_unicast(address)) return 0;
+  if (!is_unicast(address) || own_.is_lost()) return 0;
   return is_on_link(address) ? destination : default_router();
 }
 
@@ -136,12 +136,14 @@ void Route6::forget_router(const Ipv6Address& address) {
   if (at < router_count_) remove_router(at);
 }
 
+bool Route6::needs_router() const { return router_count_ == 0; }
+
 // --- Lists ---------------------------------------------------------------------------------------
 
 // The router's entry keeps its handle.
 void Route6::add_router(std::uint32_t handle, Instant expires) {
   TERN_ASSERT(router_count_ < kMaxRouters && handle != flow::AddressBook::kNone);
-  neighbours_.pin(handle);
+  if (!neighbours_.pin(handle)) return;
   routers_[router_count_++] = {handle, expires};
   generation_.advance();
 }

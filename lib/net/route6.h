@@ -59,7 +59,8 @@ class Route6 {
   std::size_t expire(Instant now);
   Instant next_deadline() const;
 
-  bool has_router() const { return router_count_ > 0; }
+  /// Whether packets that leave the link have no way.
+  bool needs_router() const;
   std::uint16_t link_mtu() const { return mtu_; }
   std::uint8_t hop_limit() const { return hop_limit_; }
 

@@ -14,7 +14,10 @@ class RouterSolicitor {
 
   explicit RouterSolicitor(NdSender& sender) : sender_(sender) {}
 
+  /// Begins anew, unless it is at it.
   void start(Instant now) {
+    if (deadline_ != kNever) return;
+    sent_ = 0;
     deadline_ = now;
     expire(now);
   }

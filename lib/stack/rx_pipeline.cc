@@ -229,7 +229,8 @@ bool StackImpl::receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer
 bool StackImpl::receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
   const wire::Ipv6View ip(
       std::span<const std::byte, wire::kIpv6HeaderBytes>(frame.ipv6, wire::kIpv6HeaderBytes));
-  const wire::Icmpv6Packet packet{ip.source(), ip.destination(), ip.hop_limit(), frame.payload};
+  const wire::Icmpv6Packet packet{ip.source(), ip.destination(), ip.hop_limit(), frame.payload,
+                                  frame.fragment_header6};
   if (const auto error = net::parse_icmp6_error(packet, book_))
     return receive_icmp_error(*error, buffer, now);
   std::array<NeighbourNews, net::Interface6::kMaxNews> news;

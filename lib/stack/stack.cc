@@ -63,9 +63,9 @@ StackImpl::~StackImpl() {
 
 std::size_t StackImpl::poll(Instant now) {
   engine_.set_time(now);
-  if (!announced_) [[unlikely]]
-    start_interface(now);
   const bool link_up = port_.link_up();
+  if (!announced_ && link_up) [[unlikely]]
+    start_interface(now);
   std::size_t work = link_up ? receive_burst(now) : 0;
   if (steering_ != nullptr) work += hear_news(now);
   // A full burst says that more is waiting, perhaps the very ACKs that timers are about to give up
@@ -90,7 +90,16 @@ std::size_t StackImpl::poll(Instant now) {
 // Which of the own IPv6 addresses packets may be for, now that another one may be used or not.
 void StackImpl::follow_own6() {
   if (interface_.six() == nullptr) return;
-  parse_context_.own6_usable = interface_.six()->own().usable_mask();
+  const net::OwnAddresses6& own = interface_.six()->own();
+  parse_context_.own6_usable = own.usable_mask();
+  const auto lost = static_cast<std::uint8_t>(own.duplicate_mask() & ~lost_own6_);
+  if (lost == 0) return;
+  lost_own6_ |= lost;
+  for_each_connection([&](Tcb& c) {  // they had been opened meanwhile, and have sent nothing yet
+    const std::uint32_t index = c.tuple.local_address - AddressBook::kFirstOwn;
+    if (index < 8 && (lost >> index & 1) != 0 && c.state == TcpState::kSynSent)
+      tcp::finish(engine_, c, CloseReason::kUnreachable);
+  });
 }
 
 std::size_t StackImpl::expire_timers(Instant now) {

@@ -158,6 +158,7 @@ class StackImpl {
   tcp::Engine engine_;
   wire::ParseContext parse_context_;
   bool announced_ = false;
+  std::uint8_t lost_own6_ = 0;  // bit i: the i-th own IPv6 address has been found to be another's
   std::function<void(const SynFlood&)> flood_observer_;
   bool flood_reported_ = false;
   unsigned timers_deferred_ = 0;  // polls since timers were last looked at

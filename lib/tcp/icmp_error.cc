@@ -70,9 +70,9 @@ void suspect_black_hole(Engine& e, Tcb& c) {
 }
 
 std::uint16_t path_mss(const Engine& e, std::uint32_t destination) {
-  const auto interface_mtu = static_cast<std::uint16_t>(e.mss + header_bytes_to(0));
-  return static_cast<std::uint16_t>(e.path_mtu.mtu(destination, interface_mtu, e.now) -
-                                    header_bytes_to(destination));
+  return static_cast<std::uint16_t>(
+      e.path_mtu.mtu(destination, link_mtu_to(e, destination), e.now) -
+      header_bytes_to(destination));
 }
 
 }  // namespace tern::tcp

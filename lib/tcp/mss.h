@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
+
 #include "tcp/engine.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
@@ -14,11 +16,16 @@ constexpr std::uint16_t header_bytes_to(std::uint32_t address) {
          (flow::AddressBook::is_v6(address) ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes);
 }
 
-/// What our SYN says (MUST-67): the interface's MTU without headers.
+/// The link's MTU: the port's, or for IPv6 less if a router says so (RFC 4861 6.3.4).
+inline std::uint16_t link_mtu_to(const Engine& e, std::uint32_t address) {
+  const auto port_mtu = static_cast<std::uint16_t>(e.mss + header_bytes_to(0));
+  return flow::AddressBook::is_v6(address) ? std::min(port_mtu, e.net.link_mtu6()) : port_mtu;
+}
+
+/// What our SYN says (MUST-67): that without headers.
 inline std::uint16_t own_mss(const Engine& e, const flow::FourTuple4& tuple) {
-  constexpr std::uint16_t kMore = wire::kIpv6HeaderBytes - wire::kIpv4HeaderBytes;
-  return flow::AddressBook::is_v6(tuple.remote_address) ? static_cast<std::uint16_t>(e.mss - kMore)
-                                                        : e.mss;
+  return static_cast<std::uint16_t>(link_mtu_to(e, tuple.remote_address) -
+                                    header_bytes_to(tuple.remote_address));
 }
 
 /// The peer's, if its SYN does not say (MUST-15).

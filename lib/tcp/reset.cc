@@ -23,7 +23,7 @@ bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
   wire::write_tcp_header(tcp, header);
   finish_frame(e, frame, tuple, header.header_bytes);
   ++e.counters.segs_out;
-  e.net.send_ip(frame, tuple.remote_address, e.now);
+  e.net.answer_ip(frame, tuple.remote_address, e.now);
   return true;
 }
 

@@ -34,6 +34,7 @@ struct Icmpv6Packet {
   Ipv6Address destination{};
   std::uint8_t hop_limit = 0;
   std::span<const std::byte> message{};  // the whole upper-layer packet
+  bool fragment_header = false;          // it came behind one, of a whole packet (RFC 6946)
 };
 
 /// The partial checksum of an ICMPv6 message and its pseudo-header (RFC 4443 2.3).

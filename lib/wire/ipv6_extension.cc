@@ -55,6 +55,7 @@ void walk_routing(std::span<const std::byte> payload, std::size_t at, Ipv6Extens
 // RFC 6946: offset 0 and no more to come is a packet, not a part of one.
 void walk_fragment(std::span<const std::byte> payload, std::size_t at, Ipv6Extensions& out) {
   constexpr std::uint16_t kOffsetAndMore = 0xfff9;
+  out.has_fragment_header = true;
   if ((load_be16(&payload[at + 2]) & kOffsetAndMore) != 0) drop(out, DropReason::drop_ip_fragment);
 }
 

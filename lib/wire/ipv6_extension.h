@@ -29,6 +29,7 @@ struct Ipv6Extensions {
   bool to_multicast_too = false;
   std::uint8_t problem_code = 0;
   std::uint32_t problem_pointer = 0;  // bytes from the start of the IPv6 header
+  bool has_fragment_header = false;   // of a whole packet (RFC 6946)
   std::uint8_t upper_layer = 0;       // next_header value, and where it begins
   std::uint32_t offset = 0;           // from the end of the fixed IPv6 header
 };

@@ -21,6 +21,7 @@ constexpr std::uint32_t kRouterFlag = 1u << 31, kSolicitedFlag = 1u << 30, kOver
 // The first two rules of each kind of message, in the order of what they cost.
 bool is_sound(const Icmpv6Packet& packet, std::uint8_t type, std::size_t least_bytes) {
   if (packet.hop_limit != kNdHopLimit || packet.message.size() < least_bytes) return false;
+  if (packet.fragment_header) return false;  // RFC 6980 5
   const auto header = parse_icmpv6(packet.message, packet.source, packet.destination);
   return header && header->type == type && header->code == 0;
 }

@@ -200,6 +200,7 @@ DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {
     return to_group ? DropReason::drop_not_for_us : parse_tcp6(frame, context, upper, out);
   out.kind = FrameKind::kIcmp6;
   out.payload = upper;
+  out.fragment_header6 = extensions.has_fragment_header;
   return DropReason::kNone;
 }
 

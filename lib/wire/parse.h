@@ -53,6 +53,7 @@ struct ParsedFrame {
   std::span<std::byte> payload;           // kArp, kIcmp4, kIcmp6
   TcpSegment segment;                     // kTcp4; kTcp6, of which it has no addresses
   std::byte* ipv6 = nullptr;              // the fixed IPv6 header: kTcp6, kIcmp6, kProblem6
+  bool fragment_header6 = false;          // kIcmp6: it came behind one, of a whole packet
   std::uint8_t own6 = 0;                  // kTcp6: which of ParseContext::own6 it is for
   Problem6 problem;                       // kProblem6
 };

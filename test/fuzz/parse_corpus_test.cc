@@ -85,10 +85,10 @@ TEST(ParseCorpus, ReachesEveryOutcomeOfParsing) {
     reached.insert(outcome_of(fuzz_parse(std::as_bytes(std::span(input.bytes)))));
   }
   const std::set<std::string> expected{
-      "tcp6",      "icmp6",       "problem6",   "ip_extension", "tcp4",       "arp4",
-      "icmp4",     "truncated",   "not_for_us", "ethertype",    "ip_header",  "ip_checksum",
-      "ip_option", "ip_fragment", "ip_source",  "ip_protocol",  "tcp_header", "tcp_checksum",
-      "vlan",      "tcp_flags", "tcp_options", "arp",        "icmp"};
+      "tcp6",      "icmp6",       "problem6",    "ip_extension", "tcp4",       "arp4",
+      "icmp4",     "truncated",   "not_for_us",  "ethertype",    "ip_header",  "ip_checksum",
+      "ip_option", "ip_fragment", "ip_source",   "ip_protocol",  "tcp_header", "tcp_checksum",
+      "vlan",      "tcp_flags",   "tcp_options", "arp",          "icmp"};
   EXPECT_EQ(reached, expected);
 }
 

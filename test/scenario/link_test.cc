@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the link brings along: a VLAN's tag, and packets of up to 9000 bytes.
+// What the link brings along: a VLAN's tag, packets of up to 9000 bytes, and others who may have an
+// IPv6 address already.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -117,6 +118,44 @@ TEST_F(LinkTest, TheSmallerMtuOfTheTwoEndsCounts) {
   build({.client_mtu = 9000, .server_mtu = 1500});
   expect_transfer();
   EXPECT_EQ(wire_.longest(), 1514U);
+}
+
+// --- Own IPv6 addresses --------------------------------------------------------------------------
+
+HostConfig host6(std::uint8_t n, const char* address) {
+  HostConfig config = numbered_host(n);
+  config.stack.ip6 = Ipv6Prefix{Ipv6Address::parse(address).value(), 64};
+  config.stack.dad_transmits6 = 1;
+  return config;
+}
+
+TEST(OwnAddress6, NobodyIsAskedForADuplicateWhileTheLinkIsDown) {
+  Simulation sim;
+  Host& a = sim.add_host(host6(1, "fd00::1"));
+  Host& b = sim.add_host(host6(2, "fd00::2"));
+  sim.run_for(3s);  // no link yet
+  EXPECT_EQ(a.stack().counters().nd_solicitations_out, 0U);
+  sim.connect(a, b);
+  sim.run_for(100ms);
+  EXPECT_EQ(a.stack().counters().nd_solicitations_out, 2U);
+  EXPECT_EQ(a.stack().counters().nd_advertisements_out, 0U);
+  sim.run_for(1s);
+  EXPECT_EQ(a.stack().counters().nd_advertisements_out, 2U) << "both addresses are its own now";
+}
+
+TEST(OwnAddress6, AnOpeningFromAnAddressThatIsAnothersEnds) {
+  Simulation sim;
+  Host& a = sim.add_host(host6(1, "fd00::9"));
+  Host& b = sim.add_host(host6(2, "fd00::9"));
+  sim.connect(a, b);
+  RecordingHandler handler;
+  const Endpoint remote{IpAddress(Ipv6Address::parse("fd00::3").value()), kPort};
+  ASSERT_TRUE(a.stack().connect({.remote = remote}, handler));
+  sim.run_for(500ms);
+  EXPECT_GT(a.stack().counters().nd_conflicts, 0U);
+  EXPECT_EQ(handler.only().reason, CloseReason::kUnreachable);
+  RecordingHandler again;
+  EXPECT_EQ(a.stack().connect({.remote = remote}, again).error(), Errc::kUnreachable);
 }
 
 }  // namespace

@@ -264,6 +264,67 @@ TEST_F(DiscoveryTest, SpoofedAdvertisementsMakeNoEntriesAndAreVerified) {
   EXPECT_EQ(lines(), Lines{unicast_ns_line(kPeer6, kPeerMac)}) << "asks the host that it knows";
 }
 
+// RFC 6583: whoever invents senders on this link has the answers ask for them, within a limit, and
+// displace nothing that is used.
+TEST_F(DiscoveryTest, AnswersToInventedSendersDisplaceNothing) {
+  resolve6(kPeer6, kPeerMac);
+  const std::uint32_t before = net().generation();
+  for (unsigned i = 0; i < 3000; ++i) {
+    Frame frame;
+    ASSERT_TRUE(egress_->allocate(frame));
+    frame.length = 55;
+    const std::uint32_t stranger = book_->acquire(ip6(("fd00::3:" + std::to_string(i)).c_str()));
+    ASSERT_NE(stranger, 0U);
+    net().answer_ip(frame, stranger, now_);
+    book_->release(stranger);
+    book_->collect();
+    if (i % 100 == 0) sent();
+  }
+  EXPECT_LE(counters_.nd_solicitations_out, 2U + 1U + NeighbourTable::kAnswerResolutionBurst);
+  EXPECT_EQ(mac_of(kPeer6), kPeerMac);
+  EXPECT_EQ(net().generation(), before) << "TCP is not sent back to the table";
+  EXPECT_LE(neighbours().size(), config_.max_neighbours + 1) << "and IPv4's gateway";
+  send6("fd00::8", 1);
+  sent();
+  receive_na("fd00::8", kOtherMac);
+  EXPECT_EQ(lines(), Lines{data_line(kOtherMac, "fd00::8", 1)}) << "a connection finds room";
+}
+
+TEST_F(DiscoveryTest, AnAnswerWaitsForItsNeighbourToo) {
+  Frame frame;
+  ASSERT_TRUE(egress_->allocate(frame));
+  wire::write_ipv6(frame.data + 14, {.source = ip6("fd00::2"),
+                                     .destination = ip6(kPeer6),
+                                     .payload_bytes = 1,
+                                     .next_header = 6,
+                                     .hop_limit = 255});
+  frame.data[54] = std::byte{9};
+  frame.length = 55;
+  net().answer_ip(frame, handle(kPeer6), now_);
+  EXPECT_EQ(lines(), Lines{ns_line(kPeer6)});
+  receive_na(kPeer6, kPeerMac);
+  EXPECT_EQ(lines(), Lines{data_line(kPeerMac, kPeer6, 9)});
+}
+
+// Every entry has packets that wait and cannot be displaced, those of former routers among them: a
+// router that comes then is not learnt.
+TEST_F(DiscoveryTest, ARouterWithoutRoomIsNotLearnt) {
+  const auto router = [](int number) { return "fe80::" + std::to_string(number); };
+  for (int n = 1; n <= 4; ++n) receive_ra(router(n).c_str(), 1800);
+  for (int n = 0; n < 8; ++n) send6(("fd00::4:" + std::to_string(n)).c_str(), 1);
+  for (int n = 1; n <= 4; ++n) {
+    state_of(router(n).c_str());
+    receive_ra(router(n).c_str(), 0);
+    send6(router(n).c_str(), 1);
+  }
+  ASSERT_EQ(net().waiting_frames(), 12U);
+  receive_ra(router(5).c_str(), 1800, mac_option(kGatewayMac));
+  EXPECT_FALSE(net().has_route(handle("2001:db8::1")));
+  advance(10s);
+  receive_ra(router(5).c_str(), 1800, mac_option(kGatewayMac));
+  EXPECT_EQ(mac_of("2001:db8::1"), kGatewayMac) << "later it is";
+}
+
 // Everything at random: no frame is lost, no handle is leaked, time never stands still.
 TEST_F(DiscoveryTest, SurvivesABusyLink) {
   Prng prng(4861);

@@ -79,6 +79,42 @@ TEST_F(Route6Test, ARouterThatSaysItIsNoneIsLeft) {  // RFC 4861 7.2.5
   EXPECT_FALSE(net().has_route(handle("2001:db8::1")));
 }
 
+// RFC 4861 7.2.5: what is to be ignored changes nothing, and so no router list.
+TEST_F(Route6Test, AnAdvertisementThatIsIgnoredTakesNoRouterAway) {
+  settle();
+  receive_ra("fe80::1", 1800, mac_option(kGatewayMac));
+  ASSERT_EQ(mac_of("2001:db8::1"), kGatewayMac);
+  receive_na("fe80::1", kOtherMac, "");
+  EXPECT_TRUE(net().has_route(handle("2001:db8::1"))) << "another MAC, and it does not override";
+  receive_ra("fe80::2", 1800);
+  receive_ra("fe80::1", 0);
+  state_of("2001:db8::1");
+  receive_na("fe80::2", kNoMac, "S");
+  EXPECT_TRUE(net().has_route(handle("2001:db8::1"))) << "no MAC to a question for it";
+}
+
+TEST_F(Route6Test, LooksForAnotherWhenTheLastRouterIsGone) {
+  settle();
+  const auto before = counters_.router_solicitations_out;
+  receive_ra("fe80::1", 1800, mac_option(kGatewayMac));
+  receive_ra("fe80::1", 0);
+  EXPECT_EQ(counters_.router_solicitations_out, before + 1);
+  receive_ra("fe80::1", 0);
+  advance(1s);
+  EXPECT_EQ(counters_.router_solicitations_out, before + 1) << "it is at it";
+  receive_ra("fe80::2", 1800);
+  advance(20s);
+  EXPECT_EQ(counters_.router_solicitations_out, before + 1) << "found";
+}
+
+TEST_F(Route6Test, WhoIsNoDefaultRouterDoesNotEndTheSearch) {
+  net().announce(now_);
+  advance(2s);
+  receive_ra("fe80::1", 0);
+  advance(20s);
+  EXPECT_EQ(counters_.router_solicitations_out, 3U);
+}
+
 TEST_F(Route6Test, AnotherRouterTakesOverFromOneThatDoesNotAnswer) {
   settle();
   receive_ra("fe80::1", 1800);

@@ -30,6 +30,7 @@ const char kRouter[] =
 struct Message {
   Ipv6Address source = kAsker, destination = kOwn;
   std::uint8_t hop_limit = 255;
+  bool fragment_header = false;
   Bytes bytes;
 
   explicit Message(std::string_view hex) : bytes(from_hex(hex)) { complete(); }
@@ -62,7 +63,8 @@ struct Message {
 template <class F>
 auto parse_exactly(const Message& message, F&& parse) {
   const ExactBlock block{message.bytes};
-  return parse(Icmpv6Packet{message.source, message.destination, message.hop_limit, block.bytes()});
+  return parse(Icmpv6Packet{message.source, message.destination, message.hop_limit, block.bytes(),
+                            message.fragment_header});
 }
 auto solicitation_of(const Message& m) { return parse_exactly(m, parse_neighbour_solicitation); }
 auto advertisement_of(const Message& m) { return parse_exactly(m, parse_neighbour_advertisement); }
@@ -81,6 +83,9 @@ void expect_common_rules(Make&& make, Parse&& parse, std::size_t fixed_bytes) {
     message.hop_limit = static_cast<std::uint8_t>(hops);
     EXPECT_FALSE(parse(message)) << "hop limit " << hops;
   }
+  message = make();
+  message.fragment_header = true;
+  EXPECT_FALSE(parse(message)) << "behind a fragment header (RFC 6980)";
   for (unsigned code = 1; code < 256; ++code) EXPECT_FALSE(parse(make().put(1, code)));
   for (unsigned type = 0; type < 256; ++type)
     EXPECT_EQ(parse(make().put(0, type)).has_value(), std::byte(type) == make().bytes[0]);
