@@ -147,13 +147,16 @@ def router_advertisement(rig):
     interop.ip("address", "add", "2001:db8::9/128", "dev", "lo")
     router = link_local_of(interop.HOST_DEVICE)
     option = b"\x01\x01" + link.mac
-    link.send_to_all(icmp6(router, "ff02::1", 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0) + option))
+    mtu = struct.pack("!BBHI", 5, 1, 0, 1400)
+    link.send_to_all(icmp6(router, "ff02::1", 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0) + option + mtu))
     time.sleep(0.2)
     with socket.socket(socket.AF_INET6) as client:
         client.settimeout(10)
         client.bind(("2001:db8::9", 0))
         client.connect((SERVER6, interop.PORT))
         rig.check_echo(client, b"from afar")
+        mss = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        assert mss == 1400 - 60 - 12, f"the link's MTU is 1400, but the MSS {mss}"
     interop.wait_until(lambda: rig.count("disconnected") == 1, "its end")
     # And a lifetime of 0 takes it back.
     link.send_to_all(icmp6(router, "ff02::1", 134, struct.pack("!BBHII", 64, 0, 0, 0, 0) + option))
@@ -336,6 +339,10 @@ class FarHost6(FarHost):
         for name in ("all", interop.HOST_DEVICE, "far"):
             pathlib.Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("0")
             pathlib.Path(f"/proc/sys/net/ipv6/conf/{name}/forwarding").write_text("1")
+        # Forwarding is all devices' or none's: the kernel shall not do it at an af_packet server's own.
+        servers = pathlib.Path(f"/proc/sys/net/ipv6/conf/{interop.SERVER_DEVICE}/disable_ipv6")
+        if servers.exists():
+            servers.write_text("1")
         interop.ip("address", "add", "fd03::1/64", "dev", "far", "nodad")
         for name in ("all", "eth0"):
             self.run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/{name}/disable_ipv6"])

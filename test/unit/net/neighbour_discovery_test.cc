@@ -237,6 +237,27 @@ TEST_F(DiscoveryTest, RedirectsAndRouterSolicitationsAreIgnored) {
   EXPECT_EQ(lines(), Lines{});
 }
 
+// --- News between workers ------------------------------------------------------------------------
+
+TEST_F(DiscoveryTest, WhatAnotherWorkerHasHeardCountsHereToo) {
+  receive_na("fe80::1", kGatewayMac, "RSO");
+  std::vector<NeighbourNews> news(news_.begin(), news_.begin() + news_count_);
+  receive_ra("fe80::1", 1800, mac_option(kGatewayMac) + prefix_option("fd01::", 64, 1800));
+  news.insert(news.end(), news_.begin(), news_.begin() + news_count_);
+  ASSERT_EQ(news.size(), 3U);
+  receive_na(kPeer6, kPeerMac, "SO");
+  ASSERT_EQ(news_count_, 1U);
+  news.push_back(news_[0]);
+
+  restart();  // another worker, which asks and is answered elsewhere
+  settle();
+  EXPECT_EQ(state_of(kPeer6), LinkState::kUnresolved);
+  for (const NeighbourNews& one : news) net().hear(one, now_);
+  EXPECT_EQ(nud_state(kPeer6), NeighbourState::kReachable);
+  EXPECT_EQ(mac_of("2001:db8::1"), kGatewayMac);
+  EXPECT_TRUE(net().has_route(handle("fd01::7")));
+}
+
 // --- Attacks -------------------------------------------------------------------------------------
 
 TEST_F(DiscoveryTest, AFloodOfSolicitationsIsAnsweredWithinTheLimitAndDisplacesNoUsedEntry) {
