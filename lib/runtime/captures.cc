@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <utility>
 
 namespace tern::runtime {
@@ -19,13 +18,6 @@ constexpr std::chrono::milliseconds kNap{5};
 constexpr std::size_t kFramesAtATime = 256;
 // What waits for a reader beyond this stays in the rings.
 constexpr std::size_t kPendingLimit = 64 << 10;
-
-// No signal is this thread's: neither net_tap's for each packet nor SIGPIPE of a reader who left.
-void block_signals() {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 
 std::string comment_for(DropReason drop) {
   if (drop == DropReason::kNone) return "";
@@ -122,7 +114,8 @@ absl::Status Captures::add(std::unique_ptr<io::PcapngWriter> writer, const std::
   on_each_worker(workers_run,
                  [&](std::size_t i) { sources_[i].port->attach(*capture->streams[i]); });
   captures_.push_back(std::move(capture));
-  if (!writer_.joinable()) writer_ = std::thread([this] { write_until_finished(); });
+  if (!writer_.joinable())
+    writer_ = ControlThread("tern-capture", [this] { write_until_finished(); });
   return absl::OkStatus();
 }
 
@@ -142,7 +135,6 @@ void Captures::detach(Capture& capture) {
 }
 
 void Captures::write_until_finished() {
-  block_signals();
   while (!finishing_)
     if (!pump_all()) std::this_thread::sleep_for(kNap);
 }
@@ -176,11 +168,17 @@ std::vector<CaptureCount> Captures::counts() const {
 }
 
 absl::Status Captures::finish() {
-  if (finishing_.exchange(true)) return absl::OkStatus();
-  if (writer_.joinable()) writer_.join();
+  ControlThread writer;
+  {
+    // Whoever is about to attach does so first, and nobody after.
+    const std::lock_guard lock(mutex_);
+    if (finishing_.exchange(true)) return absl::OkStatus();
+    writer = std::move(writer_);
+  }
+  writer.join();
+  const std::lock_guard lock(mutex_);
   for (const CaptureSource& source : sources_) source.port->settle();
   absl::Status result;
-  const std::lock_guard lock(mutex_);
   for (const auto& capture : captures_) {
     while (capture->pump() > 0) continue;
     absl::Status status = capture->writer->close();

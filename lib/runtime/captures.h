@@ -8,12 +8,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "io/tap/capture_stream.h"
 #include "io/tap/pcapng_writer.h"
 #include "io/tap/watch_port.h"
+#include "runtime/control_thread.h"
 #include "runtime/mailbox.h"
 
 namespace tern::runtime {
@@ -72,10 +72,10 @@ class Captures {
   const std::string program_, device_;
   const std::size_t buffer_bytes_;
   std::vector<CaptureSource> sources_;
-  mutable std::mutex mutex_;  // guards captures_; workers never take it
+  mutable std::mutex mutex_;  // guards captures_ and writer_; workers never take it
   std::vector<std::unique_ptr<Capture>> captures_;
   std::atomic<bool> finishing_{false};
-  std::thread writer_;
+  ControlThread writer_;
 };
 
 }  // namespace tern::runtime

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "runtime/watchman.h"
 
-#include <pthread.h>
-
 #include <chrono>
-#include <csignal>
 #include <utility>
 
 namespace tern::runtime {
@@ -20,12 +17,7 @@ constexpr std::chrono::milliseconds kPatience{50};
 
 Watchman::Watchman(const io::Device& device, std::vector<Worker*> workers, EventLog log)
     : device_(device), workers_(std::move(workers)), log_(std::move(log)) {
-  // No signal is this thread's, as for DPDK's own.
-  sigset_t all, old;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &old);
-  thread_ = std::thread([this] { walk(); });
-  ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  thread_ = ControlThread("tern-watchman", [this] { walk(); });
 }
 
 Watchman::~Watchman() {

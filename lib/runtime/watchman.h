@@ -3,10 +3,10 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "io/dpdk/device.h"
+#include "runtime/control_thread.h"
 #include "runtime/event_log.h"
 #include "runtime/worker.h"
 
@@ -33,7 +33,7 @@ class Watchman {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  ControlThread thread_;  // last: it uses all of the above
 };
 
 }  // namespace tern::runtime
