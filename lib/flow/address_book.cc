@@ -39,7 +39,8 @@ AddressBook::AddressBook(std::uint32_t capacity, const SipKey& key)
       entries_(capacity + kReserved),
       index_(capacity),
       idle_(capacity + std::size_t{1}) {
-  TERN_ASSERT(capacity <= ConnectionTable::kMaxEntries && capacity + kReserved < kHandles);
+  static_assert(kMaxCapacity <= ConnectionTable::kMaxEntries);
+  TERN_ASSERT(capacity <= kMaxCapacity);
   for (std::uint32_t i = 0; i < kReserved; ++i) entries_[entries_.acquire()] = {};
   set_stranger({});
 }
@@ -92,8 +93,8 @@ void AddressBook::release_v6(std::uint32_t handle) {
   idle_[idle_count_++] = handle;
 }
 
-void AddressBook::collect_idle() {
-  for (; idle_count_ > 0; --idle_count_) {
+void AddressBook::collect_idle(std::uint32_t most) {
+  for (; idle_count_ > 0 && most > 0; --idle_count_, --most) {
     const std::uint32_t handle = idle_[idle_count_ - 1];
     Entry& e = entry(handle);
     e.references &= ~kIdle;
@@ -122,8 +123,8 @@ void AddressBook::set_stranger(const Ipv6Address& address) {
 }
 
 IpAddress AddressBook::ip(std::uint32_t address) const {
-  if (is_v6(address)) return this->address(address);
-  return Ipv4Address(address);
+  if (!is_v6(address)) return Ipv4Address(address);
+  return entries_.is_touched(slot_of(address)) ? this->address(address) : Ipv6Address();
 }
 
 std::uint64_t AddressBook::prefix(std::uint32_t address) const {

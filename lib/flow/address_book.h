@@ -37,6 +37,7 @@ class AddressBook {
   static constexpr std::uint32_t kAny = kFirst + 1;       ///< `::`, a wildcard listener's
   static constexpr std::uint32_t kFirstOwn = kFirst + 2;  ///< the interface's own, in order
   static constexpr std::uint32_t kMaxOwn = 4;
+  static constexpr std::uint32_t kMaxCapacity = kHandles - 2 - kMaxOwn;
   /// Entries that a burst may add while what it gave up is still there.
   static constexpr std::uint32_t kSpare = 64;
 
@@ -67,10 +68,13 @@ class AddressBook {
     if (is_v6(address)) release_v6(address);
   }
 
-  /// Forgets the addresses that nothing refers to: before a burst is looked up, and not amid one.
+  /// Forgets addresses that nothing refers to: before a burst is looked up, and not amid one. So
+  /// many in one call, which is more than a poll's timers give up.
+  static constexpr std::uint32_t kCollectedAtOnce = 1024;
   void collect() {
-    if (idle_count_ > 0) collect_idle();
+    if (idle_count_ > 0) collect_idle(kCollectedAtOnce);
   }
+  void collect_all() { collect_idle(idle_count_); }
 
   /// A permanent entry: the next of kFirstOwn... At most kMaxOwn.
   std::uint32_t add_own(const Ipv6Address& address);
@@ -83,7 +87,8 @@ class AddressBook {
   /// The address behind a handle.
   const Ipv6Address& address(std::uint32_t handle) const { return entry(handle).address; }
 
-  /// An address, or an end of a connection, of either family as the API speaks of it.
+  /// An address, or an end of a connection, of either family as the API speaks of it. Unspecified
+  /// for a handle that was never given out.
   IpAddress ip(std::uint32_t address) const;
   Endpoint endpoint(std::uint32_t address, std::uint16_t port) const { return {ip(address), port}; }
 
@@ -124,7 +129,7 @@ class AddressBook {
   std::uint32_t keep_v6(std::uint32_t handle);
   void retain_v6(std::uint32_t handle);
   void release_v6(std::uint32_t handle);
-  void collect_idle();
+  void collect_idle(std::uint32_t most);
 
   SipKey index_key_, name_key_;
   IndexPool<Entry> entries_;

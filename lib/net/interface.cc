@@ -38,6 +38,10 @@ bool Interface::has_route(std::uint32_t destination) const {
   return route_.next_hop(destination) != 0;
 }
 
+bool Interface::may_send_from_v6(std::uint32_t own) const {
+  return six_ && six_->may_send_from(own);
+}
+
 void Interface::hear(const NeighbourNews& news, Instant now) {
   if (news.address.is_v4()) return arp_.hear(news, now);
   if (six_) six_->hear(news, now);

@@ -83,6 +83,12 @@ class Interface {
   /// whether the IPv6 addresses may be used. Once.
   void announce(Instant now);
 
+  /// Whether a packet may bear this address of ours: not while others are asked whether they have
+  /// it, nor if they do (RFC 4862 5.4).
+  bool may_send_from(std::uint32_t own) const {
+    return !flow::AddressBook::is_v6(own) || may_send_from_v6(own);
+  }
+
   /// Of IPv6 packets, as configured or as a router says (RFC 4861 6.3.4).
   std::uint8_t hop_limit6() const;
   std::uint16_t link_mtu6() const;
@@ -102,6 +108,8 @@ class Interface {
   void list_neighbours(Instant now, std::vector<NeighbourInfo>& out) const;
 
  private:
+  bool may_send_from_v6(std::uint32_t own) const;
+
   Egress& egress_;
   Counters& counters_;
   Generation generation_;

@@ -43,7 +43,9 @@ Interface6::Interface6(const StackConfig& config, Egress& egress, Counters& coun
       responder_(own_, route_, neighbours_, book, egress, counters) {}
 
 bool Interface6::has_route(std::uint32_t destination) const {
-  return !own_.is_duplicate(own_.global()) && route_.next_hop(destination) != 0;
+  const bool local = book_.address(destination).is_link_local();
+  return !own_.is_duplicate(local ? own_.link_local() : own_.global()) &&
+         route_.next_hop(destination) != 0;
 }
 
 // A stranger who is to be asked for needs a handle; the entry then has a reference to it.

@@ -41,6 +41,7 @@ class Interface6 {
              flow::AddressBook& book, Generation& generation);
 
   bool has_route(std::uint32_t destination) const;
+  bool may_send_from(std::uint32_t own) const { return own_.is_usable(book_.address(own)); }
   LinkState link_header(std::uint32_t destination, std::byte* out14, Instant now);
   void send_ip(const Frame& frame, std::uint32_t destination, Instant now);
   void answer_ip(const Frame& frame, std::uint32_t destination, Instant now);

@@ -84,6 +84,17 @@ absl::Status check_address6(const StackConfig& config, const PortInfo& port) {
   return config.gateway6 ? check_gateway6(config, port.mac) : absl::OkStatus();
 }
 
+// Every address has a name of its own inside, and of names there are so many.
+absl::Status check_names6(const StackConfig& config) {
+  const std::uint64_t room = address_book_room(config);
+  if (room <= flow::AddressBook::kMaxCapacity) return absl::OkStatus();
+  return invalid("max_connections",
+                 "connections, TIME-WAIT records, half-open ones and neighbours are " +
+                     std::to_string(room) + " together; with ip6 they must be at most " +
+                     std::to_string(flow::AddressBook::kMaxCapacity) +
+                     ": lower max_connections or max_time_wait");
+}
+
 absl::Status check_sizes(const StackConfig& config) {
   if (config.max_connections == 0 || config.max_connections > kMaxConnections)
     return invalid("max_connections", "must be 1 to 268435456");
@@ -160,16 +171,17 @@ StackConfig with_derived_sizes(StackConfig config) {
   return config;
 }
 
-std::uint32_t address_book_room(const StackConfig& c) {
+std::uint64_t address_book_room(const StackConfig& c) {
   if (!c.ip6) return 0;
-  return c.max_connections + c.max_time_wait + c.syn_cache_entries + 2 * c.max_neighbours +
-         static_cast<std::uint32_t>(net::PathMtuCache::kEntries) + flow::AddressBook::kSpare;
+  return std::uint64_t{c.max_connections} + c.max_time_wait + c.syn_cache_entries +
+         2 * std::uint64_t{c.max_neighbours} + net::PathMtuCache::kEntries +
+         flow::AddressBook::kSpare;
 }
 
 absl::Status check_config(const StackConfig& config, const PortInfo& port) {
   for (const absl::Status& status :
        {check_address(config), check_address6(config, port), check_sizes(config),
-        check_timers(config.tcp), check_port(config, port)})
+        check_names6(config), check_timers(config.tcp), check_port(config, port)})
     if (!status.ok()) return status;
   return absl::OkStatus();
 }

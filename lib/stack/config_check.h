@@ -13,7 +13,7 @@ StackConfig with_derived_sizes(StackConfig config);
 
 /// IPv6 addresses that all state of such a stack together can have to do with; 0 without IPv6.
 /// Derived sizes are filled in.
-std::uint32_t address_book_room(const StackConfig& config);
+std::uint64_t address_book_room(const StackConfig& config);
 
 /// Refuses what contradicts itself or cannot work on this port, naming the field and the remedy.
 absl::Status check_config(const StackConfig& config, const PortInfo& port);

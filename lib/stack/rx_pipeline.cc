@@ -36,7 +36,6 @@ std::size_t StackImpl::receive_burst(Instant now) {
   if (count == 0) return 0;
   ++counters_.rx_bursts;
   counters_.rx_frames += count;
-  book_.collect();
   parse_burst(count);
   look_up_burst(count);
   process_burst(count, now);
@@ -248,7 +247,18 @@ void StackImpl::receive_problem6(const wire::ParsedFrame& frame, const Frame& bu
   interface_.six()->report_problem(frame, buffer, now);
 }
 
+// What an ICMP error quotes is anybody's invention: none is looked for that this host cannot have
+// sent, and above all no handle that an IPv4 packet made up.
+bool StackImpl::can_be_ours(const net::IcmpError& error) const {
+  if (flow::AddressBook::is_v6(error.source)) return flow::AddressBook::is_own(error.source);
+  return error.source == engine_.address;
+}
+
 bool StackImpl::receive_icmp_error(const net::IcmpError& error, const Frame& buffer, Instant now) {
+  if (!can_be_ours(error)) {
+    ++counters_.drop_icmp_unbelieved;
+    return true;
+  }
   const flow::FourTuple4 tuple{error.source, error.destination, error.source_port,
                                error.destination_port};
   const std::uint32_t index =

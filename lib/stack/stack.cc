@@ -37,7 +37,7 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       vlan_port_(tagging_port(port, config_.vlan)),
       bin_(sending_port()),
       egress_(sending_port(), bin_, counters_),
-      book_(address_book_room(config_), keys_.addresses),
+      book_(static_cast<std::uint32_t>(address_book_room(config_)), keys_.addresses),
       interface_(config_, egress_, counters_, keys_.neighbours, book_),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
               steering),
@@ -63,6 +63,7 @@ StackImpl::~StackImpl() {
 
 std::size_t StackImpl::poll(Instant now) {
   engine_.set_time(now);
+  book_.collect();
   const bool link_up = port_.link_up();
   if (!announced_ && link_up) [[unlikely]]
     start_interface(now);
@@ -212,8 +213,11 @@ Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionH
   const IpAddress& remote = options.remote.address;
   if (remote.is_v4() && remote.v4().is_reserved()) return Errc::kInvalidArgument;
   if (!remote.is_v4() && !config_.ip6) return Errc::kUnreachable;
-  book_.collect();
-  const std::uint32_t address = remote.is_v4() ? remote.v4().value() : book_.acquire(remote.v6());
+  std::uint32_t address = remote.is_v4() ? remote.v4().value() : book_.acquire(remote.v6());
+  if (address == AddressBook::kNone && !remote.is_v4()) {
+    book_.collect_all();
+    address = book_.acquire(remote.v6());
+  }
   if (!remote.is_v4() && address == AddressBook::kNone) return Errc::kNoConnections;
   const auto index =
       tcp::connect(engine_, address, options.remote.port, options.local_port, handler);

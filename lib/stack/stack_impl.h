@@ -95,6 +95,7 @@ class StackImpl {
   [[gnu::noinline]] std::uint32_t find_entry(Slot& slot);
   void recognise_stranger(Slot& slot);
   Flow flow_of(const flow::FourTuple4& tuple) const;
+  bool can_be_ours(const net::IcmpError& error) const;
   void process_segment(Slot& slot, Frame& frame);
   [[gnu::noinline]] void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
   [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);

@@ -13,6 +13,10 @@ using namespace wire::tcp_flag;
 
 bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
                const wire::TcpOptions& options) {
+  if (!e.net.may_send_from(tuple.local_address)) [[unlikely]] {
+    ++e.counters.drop_neighbour_unresolved;
+    return true;
+  }
   Frame frame;
   if (!e.egress.allocate(frame)) return false;
   header.source_port = tuple.local_port;

@@ -330,6 +330,13 @@ template <class Ip>
   build_segment(V6(), e, c, spec, frame);
 }
 
+// Like one that the network loses: it is repeated in time.
+bool lose_segment(Engine& e, const Frame& frame) {
+  e.egress.discard(frame);
+  ++e.counters.drop_neighbour_unresolved;
+  return true;
+}
+
 }  // namespace
 
 std::size_t write_ip_header(const Engine& e, const flow::FourTuple4& tuple, std::byte* frame) {
@@ -377,10 +384,12 @@ SeqNum ack_sequence(const Tcb& c) {
   Frame frame;
   if (!e.egress.allocate(frame)) return false;
   const bool ready = link_is_ready(e, c);
-  if (is_v6(c.tuple)) [[unlikely]]
+  if (is_v6(c.tuple)) [[unlikely]] {
+    if (!e.net.may_send_from(c.tuple.local_address)) return lose_segment(e, frame);
     build_segment_v6(e, c, spec, frame);
-  else
+  } else {
     build_segment(V4(), e, c, spec, frame);
+  }
   if ((spec.flags & kAck) != 0) note_acknowledged(c);
   ++e.counters.segs_out;
   if (ready) [[likely]]

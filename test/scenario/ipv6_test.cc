@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "script.h"
+#include "support/simulation.h"
 
 namespace tern::test {
 namespace {
@@ -23,6 +24,25 @@ Segment from(std::uint8_t host, Segment segment, std::uint16_t port = Path{}.sou
   segment.path.source = numbered_address(host);
   segment.path.source_port = port;
   return segment;
+}
+
+Datagram icmp6(const IpAddress& source, const IpAddress& destination, Bytes message) {
+  Datagram datagram;
+  datagram.path.source = source;
+  datagram.path.destination = destination;
+  datagram.protocol = 58;
+  datagram.ttl = 255;
+  Bytes summed(40);
+  for (std::size_t i = 0; i < 16; ++i) {
+    summed[i] = std::byte(source.v6().octets()[i]);
+    summed[16 + i] = std::byte(destination.v6().octets()[i]);
+  }
+  store_be32(&summed[32], static_cast<std::uint32_t>(message.size()));
+  summed[39] = std::byte{58};
+  summed.insert(summed.end(), message.begin(), message.end());
+  store_be16(&message[2], textbook_checksum(summed));
+  datagram.payload = std::move(message);
+  return datagram;
 }
 
 // They leave as their neighbours are found.
@@ -206,19 +226,7 @@ TEST(Ipv6, PacketTooBig) {
     message[0] = std::byte{2};
     store_be32(&message[4], mtu);
     message.insert(message.end(), quote.begin(), quote.end());
-    Datagram datagram;
-    datagram.path.source = numbered_address(254);
-    datagram.protocol = 58;
-    Bytes summed(40);
-    std::copy_n(datagram.path.source.v6().octets().begin(), 16,
-                reinterpret_cast<std::uint8_t*>(summed.data()));
-    std::copy_n(datagram.path.destination.v6().octets().begin(), 16,
-                reinterpret_cast<std::uint8_t*>(&summed[16]));
-    store_be32(&summed[32], static_cast<std::uint32_t>(message.size()));
-    summed[39] = std::byte{58};
-    summed.insert(summed.end(), message.begin(), message.end());
-    store_be16(&message[2], textbook_checksum(summed));
-    datagram.payload = message;
+    const Datagram datagram = icmp6(numbered_address(254), numbered_address(1), std::move(message));
     ASSERT_TRUE(t.port().inject(datagram));
     t.poll();
   };
@@ -236,6 +244,60 @@ TEST(Ipv6, PacketTooBig) {
   const std::vector<Segment> again = t.take();
   ASSERT_GT(again.size(), 0u);
   EXPECT_EQ(again[0].payload.size(), 1220u);
+}
+
+// RFC 4862 5.4: an address that others are still asked for is not sent from.
+TEST(Ipv6, NothingIsSentFromATentativeAddress) {
+  Given given;
+  given.stack.dad_transmits6 = 1;
+  Script t(given);
+  t.mark();
+  const Instant begin = t.now();
+  t.connect();
+  t.run_for(5s);
+  EXPECT_GT(t.counters().drop_neighbour_unresolved, 0u);
+  const std::vector<Segment> sent = t.take();
+  ASSERT_GT(sent.size(), 0u);
+  EXPECT_EQ(sent[0].flags, "S");
+  EXPECT_GE(sent[0].time - begin, 1s);
+}
+
+// Somebody has the configured address, and nobody the link-local one: that still serves the link.
+TEST(Ipv6, ADuplicateIsNotUsedAndTheOtherAddressIs) {
+  Given given;
+  given.stack.dad_transmits6 = 1;
+  given.monitored = false;
+  Script t(given);
+  t.run_for(100ms);
+  Bytes message(32);  // an advertisement: "I have it", overriding
+  message[0] = std::byte{136}, message[4] = std::byte{0x20};
+  for (std::size_t i = 0; i < 16; ++i)
+    message[8 + i] = std::byte(numbered_address(1).v6().octets()[i]);
+  message[24] = std::byte{2}, message[25] = std::byte{1};
+  message[26] = std::byte{2}, message[31] = std::byte{9};
+  const IpAddress all_nodes = *IpAddress::parse("ff02::1");
+  Datagram claim = icmp6(numbered_address(1), all_nodes, std::move(message));
+  claim.path.destination_mac = MacAddress{{0x33, 0x33, 0, 0, 0, 1}};
+  ASSERT_TRUE(t.port().inject(claim));
+  t.run_for(3s);
+  EXPECT_EQ(t.stack().connect({.remote = {numbered_address(2), 80}}, t.app).error(),
+            Errc::kUnreachable);
+  const IpAddress neighbour = *IpAddress::parse("fe80::2");
+  ASSERT_TRUE(t.stack().connect({.remote = {neighbour, 80}}, t.app));
+  t.run_for(3s);
+  const std::vector<Segment> sent = t.take();
+  ASSERT_GT(sent.size(), 0u);
+  EXPECT_TRUE(sent[0].path.source.v6().is_link_local());
+}
+
+TEST(Ipv6, MoreAddressesThanThereAreNamesForAreRefused) {
+  StackConfig config = numbered_host(1).stack;
+  config.max_connections = 200'000'000;
+  config.max_time_wait = 100'000'000;
+  ScriptPort port(numbered_host(1).port);
+  const auto stack = Stack::create(config, port);
+  ASSERT_FALSE(stack.ok());
+  EXPECT_THAT(std::string(stack.status().message()), testing::HasSubstr("max_connections"));
 }
 
 // A flood from as many addresses as there are: what it can take up is records, and their room.

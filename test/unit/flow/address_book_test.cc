@@ -61,6 +61,24 @@ TEST(AddressBook, AHandleIsNotGivenAwayAmidABurst) {
   EXPECT_EQ(book.size(), 2u);
 }
 
+TEST(AddressBook, ForgettingIsBounded) {
+  constexpr std::uint32_t kMany = 2 * AddressBook::kCollectedAtOnce + 1;
+  AddressBook book(kMany, kKey);
+  for (std::uint32_t i = 0; i < kMany; ++i) book.release(book.acquire(address(i)));
+  EXPECT_EQ(book.size(), kMany);
+  EXPECT_EQ(book.in_use(), 0u);
+  book.collect();
+  EXPECT_EQ(book.size(), kMany - AddressBook::kCollectedAtOnce);
+  book.collect_all();
+  EXPECT_EQ(book.size(), 0u);
+}
+
+TEST(AddressBook, AHandleThatNobodyGaveOutIsNobodys) {
+  const AddressBook book(4, kKey);
+  EXPECT_TRUE(book.ip(0xff000001).is_unspecified());
+  EXPECT_TRUE(book.endpoint(0xfffffffe, 80).address.is_unspecified());
+}
+
 TEST(AddressBook, FullSaysSo) {
   AddressBook book(2, kKey);
   const std::uint32_t first = book.acquire(address(1));

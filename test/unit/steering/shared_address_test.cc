@@ -275,6 +275,27 @@ TEST_F(SharedAddress, AllHearOfANeighbour) {
   EXPECT_EQ(server_->counters().arp_replies_out, 1u);
 }
 
+// An error about a segment that nobody here has sent goes round to nobody, whatever it quotes:
+// least of all an address that is a handle inside.
+TEST_F(SharedAddress, AnErrorThatQuotesAnInventedSourceGoesNowhere) {
+  make(std::make_unique<Host>(1, 2, to_queue(0)), std::make_unique<Host>(2, 1, to_queue(0)));
+  test::Bytes icmp(8 + 28);
+  icmp[0] = std::byte{3}, icmp[1] = std::byte{1};
+  icmp[8] = std::byte{0x45}, icmp[8 + 9] = std::byte{6};
+  icmp[8 + 12] = std::byte{255}, icmp[8 + 15] = std::byte{1};
+  icmp[8 + 16] = std::byte{10}, icmp[8 + 19] = std::byte{2};
+  const std::uint16_t sum = test::textbook_checksum(icmp);
+  icmp[2] = std::byte(sum >> 8), icmp[3] = std::byte(sum);
+  test::Datagram datagram;
+  datagram.path.source = Ipv4Address(10, 0, 0, 2);
+  datagram.path.destination = Ipv4Address(10, 0, 0, 1);
+  datagram.payload = icmp;
+  server_->arrive(test::build(datagram));
+  run(1ms);
+  EXPECT_EQ(server_->counters().drop_icmp_unbelieved, 1u);
+  EXPECT_EQ(server_->counters().asked_around, 0u);
+}
+
 TEST_F(SharedAddress, AStrayIsAnsweredOnceAfterEverybodyWasAsked) {
   make(std::make_unique<Host>(1, 4, to_queue(2)), std::make_unique<Host>(2, 1, to_queue(0)));
   run(1ms);
