@@ -26,9 +26,8 @@ constexpr const char* kCommonHelp =
   --tap NAME  --device NAME  the tap that appears on this host; DPDK's device
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
   --ip6 ADDRESS/N  --gateway6 ADDRESS  --host-ip6 ADDRESS/N   the same for IPv6
-  --workers N  --mtu N     stacks, one a core (as in -l); bytes a packet (1500)
-  --vlan N                 packets carry this VLAN's tag (802.1Q), 1 to 4094
-  --max-connections N      connections at once, of each worker (4096)
+  --mtu N  --vlan N        bytes a packet (1500); its 802.1Q tag, 1 to 4094
+  --workers N  --max-connections N  stacks, one a core; connections of each (4096)
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
   --idle HOW               spin, pause, sleep or auto (sleep on a tap)
