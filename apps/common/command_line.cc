@@ -27,7 +27,7 @@ constexpr const char* kCommonHelp =
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
   --ip6 ADDRESS/N  --gateway6 ADDRESS  --host-ip6 ADDRESS/N   the same for IPv6
   --mtu N  --vlan N        bytes a packet (1500); its 802.1Q tag, 1 to 4094
-  --workers N  --max-connections N  stacks, one a core; connections of each (4096)
+  --workers N  --max-connections N  stacks, a core each; connections of each
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
   --idle HOW               spin, pause, sleep or auto (sleep on a tap)
