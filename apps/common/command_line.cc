@@ -31,6 +31,7 @@ constexpr const char* kCommonHelp =
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
   --idle HOW               spin, pause, sleep or auto (sleep on a tap)
+  --congestion HOW         cubic or newreno: how a sender's window grows (cubic)
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
   --trust-checksums        a virtual wire's frames without checksums are good
   --stats --quiet --verbose  counters at exit; errors only; DPDK's log as well
@@ -137,6 +138,7 @@ void CommandLine::add_other_options() {
   app_.add_option("--capture", runtime.capture_path);
   app_.add_option("--capture-filter", runtime.capture_filter);
   app_.add_option("--idle", idle_)->check(CLI::IsMember({"auto", "spin", "pause", "sleep"}));
+  app_.add_option("--congestion", congestion_)->check(CLI::IsMember({"cubic", "newreno"}));
   app_.add_option("--linger", linger_s_)->check(CLI::Range(0.0, 3600.0));
   app_.add_option("--msl", msl_s_)->check(CLI::Range(0.001, 600.0));
   app_.add_flag("--stats", common_.stats);
@@ -159,6 +161,8 @@ void CommandLine::fill_in() {
   if (!gateway6_.empty()) runtime.stack.gateway6 = Ipv6Address::parse(gateway6_);
   if (!host_ip6_.empty()) common_.host_ip6 = Ipv6Prefix::parse(host_ip6_);
   runtime.linger = seconds(linger_s_);
+  runtime.stack.tcp.congestion = congestion_ == "cubic" ? tern::CongestionAlgorithm::kCubic
+                                                        : tern::CongestionAlgorithm::kNewReno;
   runtime.stack.tcp.msl = seconds(msl_s_);
 }
 

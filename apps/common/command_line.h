@@ -50,6 +50,7 @@ class CommandLine {
   CLI::App app_;
   // The options that are not numbers, until they are checked.
   std::string ip_, gateway_, host_ip_, ip6_, gateway6_, host_ip6_, idle_ = "auto";
+  std::string congestion_ = "cubic";
   double linger_s_ = 5, msl_s_ = 30;
 };
 

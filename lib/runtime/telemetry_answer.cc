@@ -45,7 +45,9 @@ void add_tcp_config(const TcpConfig& tcp, AnswerObject& out) {
   out.add("max_rto_ms", milliseconds(tcp.max_rto));
   out.add("delayed_ack_ms", milliseconds(tcp.delayed_ack));
   out.add("receive_buffer", tcp.receive_buffer);
+  out.add("max_receive_buffer", tcp.max_receive_buffer);
   out.add("send_buffer", tcp.send_buffer);
+  out.add("congestion", std::string(to_string(tcp.congestion)));
   out.add("nagle", tcp.nagle);
   out.add("timestamps", tcp.timestamps);
   out.add("window_scaling", tcp.window_scaling);

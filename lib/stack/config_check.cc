@@ -106,6 +106,7 @@ absl::Status check_sizes(const StackConfig& config) {
   if (config.tcp.max_syn_ack_retransmits > 16)
     return invalid("max_syn_ack_retransmits", "must be at most 16");
   for (const auto& [field, bytes] : {std::pair{"receive_buffer", config.tcp.receive_buffer},
+                                     std::pair{"max_receive_buffer", config.tcp.max_receive_buffer},
                                      std::pair{"send_buffer", config.tcp.send_buffer}})
     if (bytes < kMinBuffer || bytes > kMaxBuffer)
       return invalid(field, "must be 4096 to 1073725440 bytes");
@@ -159,6 +160,8 @@ StackConfig with_derived_sizes(StackConfig config) {
     config.max_time_wait =
         std::max<std::uint32_t>(16384, static_cast<std::uint32_t>(std::min<std::uint64_t>(
                                            4ull * config.max_connections, kMaxConnections)));
+  config.tcp.max_receive_buffer =
+      std::max(config.tcp.max_receive_buffer, config.tcp.receive_buffer);
   if (config.max_sack_senders == 0)
     config.max_sack_senders = std::max<std::uint32_t>(64, config.max_connections / 8);
   // A few KB for each connection: not all are in the middle of a transfer at once. Untouched memory

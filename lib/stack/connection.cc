@@ -82,7 +82,14 @@ void StackImpl::after_send(Tcb& c, SendFlags flags) {
 std::size_t StackImpl::send_space(const Tcb& c) const {
   if (check_sendable(&c) != Errc::kOk) return 0;
   const std::uint32_t queued = c.send_queue.size();
-  return queued < config_.tcp.send_buffer ? config_.tcp.send_buffer - queued : 0;
+  const std::uint64_t room =
+      queued < config_.tcp.send_buffer ? config_.tcp.send_buffer - queued : 0;
+  // Where the memory of all is scarce, each keeps to its share, which gets smaller by what it
+  // takes; but who has nothing queued may forward the largest chunk that a device delivers.
+  constexpr std::uint64_t kLargestChunk = 64 * 1024;
+  const std::uint64_t share = engine_.send_chunks.share();
+  const std::uint64_t least = queued == 0 ? kLargestChunk : 0;
+  return std::min(room, std::max(share > queued ? (share - queued) / 2 : 0, least));
 }
 
 Errc StackImpl::forward(const Connection& connection, RxChunk& chunk, SendFlags flags) {
@@ -208,6 +215,10 @@ void Connection::abort() {
 
 void Connection::close() {
   if (Tcb* c = tcb_of(stack_, *this)) tcp::close_connection(stack_->engine(), *c);
+}
+
+void Connection::close(Duration linger) {
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::close_lingering(stack_->engine(), *c, linger);
 }
 
 void Connection::set_nodelay(bool nodelay) {

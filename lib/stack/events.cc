@@ -72,6 +72,7 @@ void StackImpl::deliver_later_events(std::uint32_t index) {
     c.clear(flag::kWantWritable);
     c.handler->on_writable(handle);
   }
+  if (take(c, event::kStalled) && c.retransmits > 0) c.handler->on_stalled(handle);
   // End of stream comes after the last byte: receive() raises it again when that has been read.
   const bool all_read = c.receive_queue.empty();
   if (all_read && take(c, event::kPeerFinished) && !c.has(flag::kFinished)) {

@@ -63,14 +63,24 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   start_time_out(e, c);
 }
 
-void inform_congestion_control(Engine& e, Tcb& c, std::uint32_t bytes_acked,
-                               std::uint32_t flight_before, Duration rtt) {
+// HyStart++ wants many samples of a round trip, not one; to the millisecond they are good enough.
+Duration echoed_delay(const Engine& e, const Tcb& c, const wire::TcpSegment& s) {
+  constexpr std::uint32_t kOwn = flag::kTimestamps | flag::kCwndLimited;
+  if ((c.flags & kOwn) != kOwn || c.congestion.ssthresh() != UINT32_MAX) return Duration::zero();
+  const std::uint32_t elapsed_ms = timestamp_now(e, c) - s.options.ts_echo_reply;
+  return elapsed_ms > 1u << 24 ? Duration::zero() : std::chrono::milliseconds(elapsed_ms);
+}
+
+void inform_congestion_control(Engine& e, Tcb& c, const wire::TcpSegment& s,
+                               std::uint32_t bytes_acked, std::uint32_t flight_before,
+                               Duration rtt) {
   if (c.has(flag::kInRecovery))
     return c.has(flag::kSackSender) ? void() : advance_recovery(e, c, bytes_acked);
   c.congestion.on_ack({.bytes_acked = bytes_acked,
                        .flight_bytes = flight_before,
                        .now = e.now,
-                       .rtt = rtt,
+                       .rtt = rtt > Duration::zero() ? rtt : echoed_delay(e, c, s),
+                       .srtt = c.rtt.srtt(),
                        .cwnd_limited = c.has(flag::kCwndLimited)});
 }
 
@@ -163,6 +173,7 @@ void become_established(Engine& e, Tcb& c) {
   ++e.counters.established;
   c.last_received = static_cast<Tick>(e.tick);
   start_keepalive(e, c);
+  start_growth(e, c);
   c.set(flag::kAnnounced);
   e.raise(c, event::kEstablished);
   // What the application queued, or closed, before there was a connection.
@@ -182,7 +193,7 @@ bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   c.persist_probes = 0;
   c.dup_acks = 0;
   c.clear(flag::kBackedOff | flag::kDupAcks);
-  if (acked > 0) inform_congestion_control(e, c, acked, flight_before, rtt);
+  if (acked > 0) inform_congestion_control(e, c, s, acked, flight_before, rtt);
   // Forgotten in time: after 2^31 more bytes it would seem to lie ahead again.
   if (!c.has(flag::kInRecovery) && c.snd_una.after(c.recover)) c.clear(flag::kRecoverValid);
   restart_retransmission_timer(e, c);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/close.h"
 
+#include <algorithm>
+
+#include "tcp/keepalive.h"
 #include "tcp/reset.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
@@ -116,6 +119,18 @@ void close_connection(Engine& e, Tcb& c) {
   shutdown_send(e, c);
 }
 
+void close_lingering(Engine& e, Tcb& c, Duration linger) {
+  if (linger <= Duration::zero()) return abort_connection(e, c);
+  close_connection(e, c);
+  if (c.state == TcpState::kClosed || c.state == TcpState::kTimeWait ||
+      c.state == TcpState::kFinWait2)
+    return;  // nothing is unacknowledged
+  c.lingering = 1;
+  c.keepalive_idle = 0;
+  c.keepalive_interval = std::max<Tick>(ticks_of(linger), 1);
+  if (c.state != TcpState::kSynReceived) stop_timer(c, TimerKind::kState);
+}
+
 void abort_connection(Engine& e, Tcb& c) {
   if (c.has(flag::kClosePending)) return close_connection(e, c);
   if (c.state != TcpState::kSynSent) send_reset(e, c);
@@ -149,11 +164,21 @@ void leave_time_wait(Engine& e, std::uint32_t record) {
 }
 
 [[gnu::noinline]] void start_closing_timer(Engine& e, Tcb& c) {
+  if (c.state == TcpState::kFinWait2) c.lingering = 0;  // all is acknowledged
+  if (c.lingering != 0) {  // counts from close(), whatever the progress
+    if (!is_running(c, TimerKind::kState))
+      start_timer(e, c, TimerKind::kState, timer::kTick * c.keepalive_interval);
+    return;
+  }
   const Duration limit = closing_time_limit(e, c);
   if (limit > Duration::zero()) start_timer(e, c, TimerKind::kState, limit);
 }
 
 void on_state_timeout(Engine& e, Tcb& c) {
+  if (c.lingering != 0) {
+    ++e.counters.lingers_expired;
+    return abort_connection(e, c);
+  }
   if (c.state == TcpState::kFinWait2) {
     ++e.counters.fin_wait_2_expired;
   } else if (closing_time_limit(e, c) > Duration::zero()) {

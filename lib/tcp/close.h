@@ -13,6 +13,10 @@ void shutdown_send(Engine& e, Tcb& c);
 /// the peer is told so with a RST (SHLD-3).
 void close_connection(Engine& e, Tcb& c);
 
+/// The same with a limit: a RST if not everything is acknowledged `linger` after the next poll.
+/// Zero: abort_connection().
+void close_lingering(Engine& e, Tcb& c, Duration linger);
+
 /// ABORT (RFC 9293 3.10.5): RST, and the end.
 void abort_connection(Engine& e, Tcb& c);
 

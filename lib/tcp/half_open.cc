@@ -52,7 +52,7 @@ wire::TcpOptions answer_to(const Engine& e, const flow::FourTuple4& tuple,
   o.ts_value = timestamp;
   o.ts_echo_reply = offered.ts_value;
   o.has_window_scale = e.config.window_scaling && offered.has_window_scale;
-  o.window_scale = window_scale_for(e.config.receive_buffer);
+  o.window_scale = window_scale_for(e.config.max_receive_buffer);
   o.sack_permitted = e.config.sack && offered.sack_permitted;
   return o;
 }

@@ -60,7 +60,7 @@ void negotiate_options(Engine& e, Tcb& c, const wire::TcpOptions& options) {
   if (e.config.window_scaling && options.has_window_scale) {
     c.set(flag::kWindowScaling);
     c.snd_wscale = options.window_scale;
-    c.rcv_wscale = window_scale_for(e.config.receive_buffer);
+    c.rcv_wscale = window_scale_for(e.config.max_receive_buffer);
   }
 }
 

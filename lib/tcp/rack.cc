@@ -11,7 +11,7 @@ namespace tern::tcp {
 namespace {
 
 constexpr std::uint32_t kTickUs = timer::kTick / std::chrono::microseconds(1);
-constexpr unsigned kMaxSteps = 31, kPersist = 16;
+constexpr unsigned kMaxSteps = 15, kPersist = 16;
 
 std::uint32_t in_us(Duration d) {
   return static_cast<std::uint32_t>(d / std::chrono::microseconds(1));
@@ -76,7 +76,7 @@ void widen_reordering_window(Tcb& c) {
 
 void narrow_reordering_window(Tcb& c) {
   if (c.reo_persist == 0) return;
-  c.reo_persist = (c.reo_persist - 1u) & kMaxSteps;
+  c.reo_persist = (c.reo_persist - 1u) & 0x1f;
   if (c.reo_persist == 0) c.reo_steps = 0;
 }
 

@@ -150,23 +150,29 @@ void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
   owe_ack(e, c);
 }
 
+// What is next is worth more than what waits behind it: were it refused for want of memory, the
+// peer would fill the room of what is given up with something new, and come again to find none. RFC
+// 2018 8 lets a receiver renege.
+void make_room_for_next(Engine& e, Tcb& c) {
+  ReceiveBuffers& buffers = e.receive_buffers;
+  while (!buffers.can_keep_frame() && buffers.copies_available() == 0 &&
+         c.reassembly.drop_last(buffers))
+    if (c.has(flag::kSack)) ++e.counters.sack_reneges;
+}
+
 // In order, while something waits behind a gap: through the reassembly queue, since the segment may
 // overlap what is there, and the bytes that came first win.
 void fill_gap(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
   if (exceeds_share(e, c, s.payload_length)) return refuse_text(e, c);
+  make_room_for_next(e, c);
   a.frame_kept = true;
   note_segment_size(e, c, s.payload_length);
   c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
   const std::uint32_t ready =
       c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
   if (c.reassembly.empty()) c.clear(flag::kHasGap);
-  if (ready == 0) {
-    // Makes room for the repetition of this one. RFC 2018 8 lets a receiver renege; the only
-    // alternative is that nothing moves any more.
-    if (c.reassembly.drop_last(e.receive_buffers) && c.has(flag::kSack)) ++e.counters.sack_reneges;
-    return refuse_text(e, c);
-  }
+  if (ready == 0) return refuse_text(e, c);
   advance_rcv_nxt(e, c, ready);
   c.acks_owed = 0;        // of the new edge they would be forged duplicates
   acknowledge_now(e, c);  // RFC 5681 4.2: at once while a gap is being filled

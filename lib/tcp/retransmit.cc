@@ -73,6 +73,7 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
     c.set(flag::kSynPending);
     return;
   }
+  if (c.retransmits == e.config.advise_after) e.raise(c, event::kStalled);  // R1 (SHLD-9)
   c.congestion.on_rto(c.snd_max - c.snd_una, c.retransmits == 1);
   narrow_reordering_window(c);
   c.rtt.forget_minimum();  // the path may be another

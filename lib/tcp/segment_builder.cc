@@ -145,7 +145,7 @@ std::size_t write_syn_options(const Engine& e, const Tcb& c, std::byte* out) {
   options.ts_echo_reply = answer ? c.ts_recent : 0;
   options.sack_permitted = answer ? c.has(flag::kSack) : e.config.sack;
   options.has_window_scale = answer ? c.has(flag::kWindowScaling) : e.config.window_scaling;
-  options.window_scale = window_scale_for(e.config.receive_buffer);
+  options.window_scale = window_scale_for(e.config.max_receive_buffer);
   return wire::write_tcp_options(options, out);
 }
 

@@ -65,6 +65,14 @@ class SendChunkPool {
     return std::uint64_t{small_.available()} * kSmallCapacity +
            std::uint64_t{large_.available()} * kLargeCapacity;
   }
+  /// Bytes that one connection may have queued: as much as is still free, a dynamic threshold
+  /// (Choudhury and Hahne 1998), so that N peers that read nothing leave about 1/(N + 1) of the
+  /// memory to the others; but the last eighth is for connections that have nothing queued.
+  std::uint64_t share() const {
+    const std::uint32_t kept = large_.capacity() / 8;
+    const std::uint32_t free = large_.available();
+    return free > kept ? std::uint64_t{free - kept} * kLargeCapacity : 0;
+  }
   /// Enough for small writes, at a glance.
   bool has_small() const { return small_.available() > 0; }
   std::uint32_t small_in_use() const { return small_.in_use(); }

@@ -26,7 +26,7 @@ using wire::SeqNum;
 /// What the application will hear after the burst; bits of Tcb::events.
 namespace event {
 inline constexpr std::uint8_t kEstablished = 1, kReadable = 2, kWritable = 4, kPeerFinished = 8,
-                              kClosed = 16, kUrgent = 32;
+                              kClosed = 16, kUrgent = 32, kStalled = 64;
 }
 
 /// Bits of Tcb::flags.
@@ -143,7 +143,14 @@ struct alignas(64) Tcb {
   // Cold.
   ConnectionHandler* handler;
   std::uint64_t user_data;
-  SeqNum iss, irs;
+  union {
+    SeqNum iss{};           // in the handshake
+    std::uint32_t grow_at;  // later: at this rcv_nxt the size of the receive buffer is looked at
+  };
+  union {
+    SeqNum irs{};
+    Tick grow_since;  // when half a buffer before grow_at had been read
+  };
   SeqNum recover;           // RFC 6582, RFC 6675 RecoveryPoint; RFC 8985 TLP.end_seq if kLossProbe
   SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
   SeqNum peer_fin_seq;      // sequence number of the peer's FIN, if kFinSeen
@@ -180,7 +187,9 @@ struct alignas(64) Tcb {
   std::uint16_t reordering_seen : 1;    // RFC 8985 6.2 step 3
   std::uint16_t reo_window_raised : 1;  // in this round trip
   std::uint16_t reo_persist : 5;        // recoveries until reo_steps is 0 again
-  std::uint16_t reo_steps : 5;          // RACK.reo_wnd_mult - 1
+  std::uint16_t reo_steps : 4;          // RACK.reo_wnd_mult - 1
+  std::uint16_t buffer_doublings : 4;   // of config.receive_buffer
+  std::uint16_t lingering : 1;          // keepalive_interval is how long at most
   wire::SackBlock dsack;                // the last duplicate that arrived, if kDsack
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }

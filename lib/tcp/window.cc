@@ -11,7 +11,7 @@ namespace {
 // The largest window that can be offered: the buffer, as far as the 16-bit field and the scale
 // express it.
 std::uint32_t largest_window(const Engine& e, const Tcb& c) {
-  return std::min(e.config.receive_buffer, 0xffffu << c.rcv_wscale);
+  return std::min(receive_buffer_of(e, c), 0xffffu << c.rcv_wscale);
 }
 
 std::uint32_t bytes_held(const Tcb& c) { return c.receive_queue.bytes() + c.loaned; }
@@ -19,10 +19,11 @@ std::uint32_t bytes_held(const Tcb& c) { return c.receive_queue.bytes() + c.loan
 // Bytes that the memory of all connections lets this one have, which is not always as much as its
 // buffer (ReceiveBuffers::share): each byte taken makes the share smaller too, so only half of the
 // difference can be promised. Who holds nothing is always offered a segment.
-std::uint32_t memory_room(const Engine& e, std::uint32_t used) {
+std::uint32_t memory_room(const Engine& e, const Tcb& c, std::uint32_t used) {
   const std::uint64_t share = e.receive_buffers.share();
   const std::uint64_t room = share > used ? (share - used) / 2 : 0;
-  const std::uint64_t least = used == 0 ? e.mss : 0;
+  const std::uint32_t unit = 1u << c.rcv_wscale;  // the field is rounded down to it
+  const std::uint64_t least = used == 0 ? (e.mss + unit - 1) & ~(unit - 1) : 0;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::max(room, least), UINT32_MAX));
 }
 
@@ -30,15 +31,47 @@ std::uint32_t memory_room(const Engine& e, std::uint32_t used) {
 // order lies inside the window already.
 std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
   const std::uint32_t used = bytes_held(c);
-  const std::uint32_t room = used < e.config.receive_buffer ? e.config.receive_buffer - used : 0;
-  return std::min({room, largest_window(e, c), memory_room(e, used)});
+  const std::uint32_t buffer = receive_buffer_of(e, c);
+  const std::uint32_t room = used < buffer ? buffer - used : 0;
+  return std::min({room, largest_window(e, c), memory_room(e, c, used)});
 }
 
 std::uint32_t useful_step(const Engine& e, const Tcb& c) {
   return std::min<std::uint32_t>(largest_window(e, c) / 2, c.rcv_mss);
 }
 
+void begin_round(Engine& e, Tcb& c, SeqNum read) {
+  c.grow_at = (read + receive_buffer_of(e, c) / 2).value();
+  c.grow_since = static_cast<Tick>(e.tick);
+}
+
+// Dynamic right-sizing (Fisk and Feng 2001): whoever reads half a buffer in a round trip has a peer
+// that the window may hold back, so that the buffer is doubled, and stays twice what the path
+// holds. The edge only moves up by it. Not beyond half of what the memory of all has for this
+// connection: another's may come.
+[[gnu::noinline]] void look_at_buffer(Engine& e, Tcb& c) {
+  const SeqNum read = c.rcv_nxt - bytes_held(c);
+  if (read.before(SeqNum(c.grow_at))) return;
+  const Duration taken = timer::kTick * (static_cast<Tick>(e.tick) - c.grow_since);
+  const std::uint32_t buffer = receive_buffer_of(e, c);
+  const bool fast = c.rtt.has_sample() && taken <= c.rtt.srtt() + c.rtt.srtt() / 8;
+  if (fast && buffer < e.config.max_receive_buffer && e.receive_buffers.share() / 2 > buffer) {
+    ++c.buffer_doublings;
+    ++e.counters.receive_buffers_grown;
+  }
+  begin_round(e, c, read);
+}
+
 }  // namespace
+
+std::uint32_t receive_buffer_of(const Engine& e, const Tcb& c) {
+  if (c.buffer_doublings == 0) [[likely]]
+    return e.config.receive_buffer;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      std::uint64_t{e.config.receive_buffer} << c.buffer_doublings, e.config.max_receive_buffer));
+}
+
+void start_growth(Engine& e, Tcb& c) { begin_round(e, c, c.rcv_nxt); }
 
 std::uint8_t window_scale_for(std::uint32_t buffer_bytes) {
   std::uint8_t scale = 0;
@@ -63,6 +96,8 @@ std::uint16_t advance_window(const Engine& e, Tcb& c) {
 
 void on_buffer_freed(Engine& e, Tcb& c) {
   if (!can_receive(c.state)) return;
+  if (c.rcv_nxt.at_or_after(SeqNum(c.grow_at))) [[unlikely]]
+    look_at_buffer(e, c);
   const std::uint32_t promised = c.advertised_window();
   const std::uint32_t buffer = largest_window(e, c);
   // At once out of the commonest case: even with all of the buffer free the step is a small one.

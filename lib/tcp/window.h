@@ -10,6 +10,12 @@ namespace tern::tcp {
 /// The window scale that a receive buffer of this size needs: 0..14.
 std::uint8_t window_scale_for(std::uint32_t buffer_bytes);
 
+/// The receive buffer of a connection, in bytes: it grows with the flow.
+std::uint32_t receive_buffer_of(const Engine& e, const Tcb& c);
+
+/// The connection is established: its receive buffer is the configured one from here on.
+void start_growth(Engine& e, Tcb& c);
+
 /// The window field of a SYN, which is never scaled (RFC 7323 2.2).
 inline std::uint16_t syn_window(const Engine& e) {
   return static_cast<std::uint16_t>(e.config.receive_buffer < 0xffff ? e.config.receive_buffer

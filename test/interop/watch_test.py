@@ -202,7 +202,7 @@ def details_and_json(rig):
     client = rig.connect()
     rig.check_echo(client, b"x" * 1000)
     text = watch.run("tern-ss", "-ntieom")
-    for word in (" ts sack reno ", "wscale:", "rto:200", "rtt:", "mss:1448", "cwnd:10", "bytes_acked:1000", "skmem:(", "user:0x1"):
+    for word in (" ts sack cubic ", "wscale:", "rto:200", "rtt:", "mss:1448", "cwnd:10", "bytes_acked:1000", "skmem:(", "user:0x1"):
         assert word in text, f"{word} is not in:\n{text}"
     sockets = json.loads(watch.run("tern-ss", "-at", "--json"))
     assert [s["state"] for s in sockets] == ["LISTEN", "ESTABLISHED"]

@@ -27,6 +27,7 @@ void run(const io::LinkConfig& link, bool sack, Outcome& sum) {
   Simulation sim;
   HostConfig a = numbered_host(1), b = numbered_host(2);
   a.stack.tcp.sack = sack;
+  a.stack.tcp.congestion = CongestionAlgorithm::kNewReno;  // recovery is compared, not windows
   Host& client = sim.add_host(a);
   Host& server = sim.add_host(b);
   const io::LinkPair pair = sim.connect(client, server);

@@ -39,7 +39,10 @@ void ignore_unstated(const Segment& expected, Segment& sent) {
 
 }  // namespace
 
-Given::Given() : stack(numbered_host(1).stack) {}
+Given::Given() : stack(numbered_host(1).stack) {
+  stack.tcp.congestion = CongestionAlgorithm::kNewReno;
+  stack.tcp.max_receive_buffer = 0;
+}
 
 Script::Script(const Given& s)
     : given(s),
@@ -291,7 +294,8 @@ SynReceived::SynReceived(const Given& s) : Listening(s) {
   answer.mss = 1460;
   answer.sack_permitted = s.peer_syn.sack_permitted && s.stack.tcp.sack;
   answer.window = static_cast<std::uint16_t>(std::min(s.stack.tcp.receive_buffer, 65535u));
-  if (s.peer_syn.wscale && s.stack.tcp.window_scaling) answer.wscale = 3;
+  if (s.peer_syn.wscale && s.stack.tcp.window_scaling)
+    answer.wscale = s.stack.tcp.max_receive_buffer > 0 ? 2 : 3;
   out({answer});
   mark();
 }

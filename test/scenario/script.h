@@ -29,6 +29,7 @@ constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_L
 
 /// What a script begins with: the stack's configuration, and how its peer opens.
 struct Given {
+  /// Windows as NewReno has them and a receive buffer that does not grow: numbers to count with.
   Given();
   StackConfig stack;
   Segment peer_syn{.flags = "S", .mss = 1460};  ///< options and window of the peer's SYN or SYN,ACK

@@ -111,6 +111,7 @@ Duration time_of_ten(double loss, bool sack) {
     t.bytes_there = 1'000'000;
     t.bytes_back = 0;
     t.client.tcp.sack = sack;
+    t.client.tcp.congestion = CongestionAlgorithm::kNewReno;
     total += expect_exact(t);
   }
   return total;

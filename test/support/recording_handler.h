@@ -18,6 +18,7 @@ struct ConnectionRecord {
   unsigned readable = 0;
   unsigned writable = 0;
   unsigned peer_finished = 0;
+  unsigned stalled = 0;
   unsigned closed = 0;
   std::vector<std::size_t> urgent;    // the bytes of each on_urgent
   std::optional<CloseReason> reason;  // of on_closed
@@ -36,6 +37,7 @@ class RecordingHandler : public ConnectionHandler {
   void on_urgent(Connection c, std::size_t bytes) override { record_of(c).urgent.push_back(bytes); }
   void on_readable(Connection c) override;
   void on_writable(Connection c) override;
+  void on_stalled(Connection c) override { ++record_of(c).stalled; }
   void on_peer_finished(Connection c) override;
   void on_closed(Connection c, CloseReason reason) override;
 

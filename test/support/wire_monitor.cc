@@ -104,7 +104,12 @@ void WireMonitor::peer_acknowledges(Flow& flow, const Segment& segment) {
     flow.established = true;
     --bytes;  // the SYN's
   }
-  flow.unacked.erase(0, bytes);  // one more than there are if the FIN is acknowledged
+  // One more than there are if the FIN is acknowledged. Moved together now and then, not each time.
+  flow.unacked_front = std::min<std::size_t>(flow.unacked_front + bytes, flow.unacked.size());
+  if (2 * flow.unacked_front >= flow.unacked.size()) {
+    flow.unacked.erase(0, flow.unacked_front);
+    flow.unacked_front = 0;
+  }
   flow.snd_una = segment.ack;
 }
 
@@ -272,7 +277,8 @@ void WireMonitor::check_content(Event& event) {
     begin = data_begin;
   }
   if (payload.empty()) return;
-  const std::size_t offset = std::min<std::size_t>(begin - data_begin, flow.unacked.size());
+  const std::size_t offset =
+      std::min<std::size_t>(flow.unacked_front + (begin - data_begin), flow.unacked.size());
   const std::size_t known = std::min(flow.unacked.size() - offset, payload.size());
   if (flow.unacked.compare(offset, known, payload.substr(0, known)) != 0)
     violate(event, "other bytes than were sent before at the same sequence number");

@@ -53,9 +53,10 @@ class WireMonitor {
   struct Flow {
     // What the watched end has sent.
     std::optional<Segment> own_syn;
-    std::uint32_t snd_una = 0;  // the highest acceptable ACK that arrived
-    std::uint32_t snd_max = 0;  // behind the highest number sent
-    std::string unacked;        // payload from snd_una on
+    std::uint32_t snd_una = 0;      // the highest acceptable ACK that arrived
+    std::uint32_t snd_max = 0;      // behind the highest number sent
+    std::string unacked;            // payload from snd_una on,
+    std::size_t unacked_front = 0;  // behind so much that is acknowledged
     std::optional<std::uint32_t> fin_seq;
     std::optional<std::uint32_t> last_ack;
     std::optional<std::uint32_t> own_edge;

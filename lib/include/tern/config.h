@@ -22,8 +22,12 @@ enum class SynCookieMode : std::uint8_t {
   kOff,     ///< SYNs beyond the backlog are dropped
 };
 
-enum class CongestionAlgorithm : std::uint8_t { kNewReno };
-/// As ss calls it: "reno".
+/// How a sender's window grows and shrinks.
+enum class CongestionAlgorithm : std::uint8_t {
+  kNewReno,  ///< RFC 5681, 6582
+  kCubic,    ///< RFC 9438, with HyStart++ (RFC 9406); as Linux's default
+};
+/// As ss calls it: "reno", "cubic".
 std::string_view to_string(CongestionAlgorithm algorithm);
 
 /// What TCP does, for every connection of a stack. Durations are exact to TimerWheel's tick, 100
@@ -33,6 +37,8 @@ struct TcpConfig {
   Duration initial_rto = 1s;  ///< RFC 6298 2.1
   Duration min_rto = 200ms;   ///< RFC 6298 says 1 s; 200 ms as Linux and FreeBSD do
   Duration max_rto = 60s;     ///< RFC 6298 2.5: at least 60 s
+  unsigned advise_after = 3;  ///< R1: unanswered retransmissions until on_stalled (SHLD-10: >= 3);
+                              ///< 0 = never
   unsigned max_retransmits =
       15;                    ///< R2: unanswered retransmissions of one segment before giving up
   Duration user_timeout{0};  ///< RFC 5482's local value: unacknowledged for so long, data ends the
@@ -53,10 +59,14 @@ struct TcpConfig {
   Duration orphan_timeout =
       2min;  ///< after close(), or when both ends have sent FIN: how long the peer may keep its
              ///< window shut and acknowledge nothing new, though it answers probes (RFC 6429)
-  Duration delayed_ack = 40ms;                ///< RFC 9293 MUST-40: < 0.5 s
-  std::uint32_t receive_buffer = 256 * 1024;  ///< bytes; the largest window offered
-  std::uint32_t send_buffer =
-      256 * 1024;          ///< bytes a connection may have queued and unacknowledged
+  Duration delayed_ack = 40ms;  ///< RFC 9293 MUST-40: < 0.5 s
+  /// Bytes; the largest window offered at first. It grows up to max_receive_buffer with what the
+  /// peer sends in a round trip, as long as the application keeps up.
+  std::uint32_t receive_buffer = 256 * 1024;
+  std::uint32_t max_receive_buffer = 6 * 1024 * 1024;  ///< below receive_buffer: it does not grow
+  /// Bytes that a connection may have queued and unacknowledged; less where the memory of all is
+  /// scarce (StackConfig::send_memory).
+  std::uint32_t send_buffer = 256 * 1024;
   bool nagle = true;       ///< per connection: Connection::set_nodelay
   bool timestamps = true;  ///< RFC 7323; used when the peer agrees
   /// An ICMP "unreachable" that may be temporary ends an active open, as with Linux; RFC 9293
@@ -66,7 +76,7 @@ struct TcpConfig {
   bool window_scaling = true;        ///< RFC 7323; used when the peer agrees
   bool sack = true;                  ///< RFC 2018, 2883; used when the peer agrees
   bool header_prediction = true;  ///< off: every segment takes the RFC's steps (tests compare both)
-  CongestionAlgorithm congestion = CongestionAlgorithm::kNewReno;
+  CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
 };
 
 /// A stack: one interface, one core. Everything it will ever allocate follows from this.

@@ -177,6 +177,9 @@ class Connection {
   /// Closes in order, and drops what still arrives: for an application that is done with the
   /// connection. Unread data makes it an abort (RFC 9293 SHLD-3).
   void close();
+  /// The same, but for no longer than `linger` (SO_LINGER): if the peer has not acknowledged
+  /// everything by then, FIN included, a RST ends the connection with kAborted. Zero: abort().
+  void close(Duration linger);
 
   void set_nodelay(bool nodelay);  ///< true: Nagle's algorithm off
   /// Keepalive probes (RFC 9293 3.8.4): after `idle` of silence one every `interval`; `count`

@@ -25,6 +25,10 @@ class ConnectionHandler {
   /// The send queue had refused something, or receive(at_most) had, and now has room. Edge.
   virtual void on_writable(Connection) {}
 
+  /// R1 (RFC 9293 3.8.3): the peer has acknowledged nothing of what was sent again
+  /// TcpConfig::advise_after times. The stack goes on until R2 or the user time-out.
+  virtual void on_stalled(Connection) {}
+
   /// The peer has sent FIN and everything before it has been read: no more will arrive. The default
   /// closes our side too; an application that still wants to send does so and closes later.
   virtual void on_peer_finished(Connection c) { c.shutdown_send(); }

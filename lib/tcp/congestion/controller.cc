@@ -7,6 +7,8 @@ std::string_view to_string(CongestionAlgorithm algorithm) {
   switch (algorithm) {
     case CongestionAlgorithm::kNewReno:
       return "reno";
+    case CongestionAlgorithm::kCubic:
+      return "cubic";
   }
   return "?";
 }

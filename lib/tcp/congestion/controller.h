@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "tcp/congestion/cubic.h"
 #include "tcp/congestion/new_reno.h"
 #include "tern/config.h"
 #include "tern/time.h"
@@ -18,6 +19,8 @@ namespace tern::tcp {
 /// any time, which ends recovery.
 class CongestionController {
  public:
+  CongestionController() : new_reno_{} {}
+
   /// The handshake is complete: mss is the sending one, data bytes of a full segment.
   void start(CongestionAlgorithm algorithm, std::uint32_t mss_bytes, Instant now);
 
@@ -65,14 +68,19 @@ class CongestionController {
     switch (self.algorithm_) {
       case CongestionAlgorithm::kNewReno:
         return call(self.new_reno_);
+      case CongestionAlgorithm::kCubic:
+        return call(self.cubic_);
     }
     __builtin_unreachable();
   }
 
   CongestionAlgorithm algorithm_ = CongestionAlgorithm::kNewReno;
-  NewReno new_reno_;
+  union {
+    NewReno new_reno_;
+    Cubic cubic_;
+  };
 };
-static_assert(sizeof(CongestionController) <= 40);
+static_assert(sizeof(CongestionController) <= 32);
 
 inline std::uint32_t CongestionController::cwnd() const {
   return visit(*this, [](const auto& a) { return a.cwnd(); });

@@ -3,24 +3,9 @@
 
 #include <cstdint>
 
-#include "tern/time.h"
+#include "tcp/congestion/event.h"
 
 namespace tern::tcp {
-
-/// New data was acknowledged, outside recovery.
-struct AckEvent {
-  std::uint32_t bytes_acked = 0;
-  std::uint32_t flight_bytes = 0;  // outstanding before this ACK
-  Instant now{};
-  Duration rtt{};             // zero: this ACK gave no sample
-  bool cwnd_limited = false;  // the window had held back data since it last changed
-};
-
-/// A loss was found by duplicate ACKs.
-struct LossEvent {
-  std::uint32_t flight_bytes = 0;  // outstanding; without what limited transmit sent (RFC 5681 3.2)
-  Instant now{};
-};
 
 /// Slow start, congestion avoidance, fast retransmit and fast recovery: RFC 5681 and 6582, with an
 /// initial window of ten segments (RFC 6928) and growth by bytes, not ACKs (RFC 3465), so that a
