@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/loss_probe.h"
 
+#include <algorithm>
+
 #include "tcp/loss_timer.h"
 #include "tcp/sack_recovery.h"
 
@@ -10,7 +12,9 @@ namespace {
 // The last segment got lost, and the probe in its place did not: as after a fast retransmit.
 void reduce_window(Engine& e, Tcb& c) {
   ++e.counters.loss_probe_repairs;
-  c.congestion.on_loss({.flight_bytes = c.flight(), .now = e.now});
+  // What is out by now may be a small new answer.
+  const std::uint32_t flight = std::max(c.flight(), c.dup_ack_flight);
+  c.congestion.on_loss({.flight_bytes = flight, .now = e.now});
   c.congestion.end_recovery();
 }
 
@@ -41,6 +45,7 @@ void on_probe_sent(Engine& e, Tcb& c, bool repeats) {
   c.probe_due = false;
   c.probe_repeats = repeats;
   c.recover = c.snd_max;
+  c.dup_ack_flight = c.flight();
   c.clear(flag::kRecoverValid);
   if (repeats) c.clear(flag::kTiming);  // Karn
   ++e.counters.loss_probes;
@@ -54,8 +59,9 @@ void judge_probe(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   }
   if (s.ack.before(c.recover)) return;
   const bool reported = reports_duplicate(s) && s.options.sack[0].end == c.recover;
+  const bool same_window = std::uint32_t{s.window} << c.snd_wscale == c.snd_wnd;
   const bool duplicate = s.ack == c.snd_una && s.options.sack_count == 0 && s.payload_length == 0 &&
-                         s.ack == c.recover;
+                         s.ack == c.recover && same_window;
   const bool beyond = s.ack.after(c.recover);
   if (c.probe_repeats && !reported && !duplicate && !beyond) return;  // the next ACK will tell
   c.clear(flag::kLossProbe);

@@ -17,7 +17,9 @@ namespace tern::tcp {
 inline bool may_probe(const Tcb& c) {
   constexpr std::uint32_t kClosed =
       flag::kInRecovery | flag::kDupAcks | flag::kBackedOff | flag::kSackSender | flag::kLossProbe;
-  return (c.flags & (kClosed | flag::kSack)) == flag::kSack && c.rtt.has_sample();
+  const bool in_repair = c.has(flag::kRecoverValid) && c.snd_una.before(c.recover);
+  return (c.flags & (kClosed | flag::kSack)) == flag::kSack && c.rtt.has_sample() && !in_repair &&
+         c.snd_nxt == c.snd_max;
 }
 
 /// The PTO: two round trips; a lone segment's ACK may also be delayed (TLP.max_ack_delay), and

@@ -30,10 +30,10 @@ bool is_ambiguous(const Engine& e, const Tcb& c, const wire::TcpSegment& s,
 }
 
 // RACK_sent_after, the other way round: `run` was sent before what arrived. Of one instant, what
-// has the lower number; but what was sent again may have gone out after all the rest.
+// has the lower number; but what was sent again may have gone out after what was not.
 bool was_sent_before(const SentLog::Run& run, const Rack& rack) {
   return is_later(rack.sent_us, run.sent_us) ||
-         (rack.sent_us == run.sent_us && !run.again && rack.end.after(run.end));
+         (rack.sent_us == run.sent_us && rack.end.after(run.end) && (rack.again || !run.again));
 }
 
 void note_run(const Engine& e, Tcb& c, Rack& rack, const wire::TcpSegment& s,
@@ -47,6 +47,7 @@ void note_run(const Engine& e, Tcb& c, Rack& rack, const wire::TcpSegment& s,
   if (rack.valid && !later) return;
   rack.sent_us = run.sent_us;
   rack.end = run.end;
+  rack.again = run.again;
   rack.valid = true;
 }
 

@@ -22,6 +22,7 @@ struct Rack {
   wire::SeqNum end;           // RACK.end_seq
   std::uint32_t rtt_us = 0;   // RACK.rtt
   wire::SeqNum fack;          // RACK.fack: the highest number that has arrived
+  bool again = false;         // that had been sent before
   bool valid = false;         // something has arrived
 };
 

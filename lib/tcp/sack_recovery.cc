@@ -71,21 +71,29 @@ void set_window(Tcb& c, SackSender& sender, std::uint32_t delivered, bool safe) 
       c.congestion.ssthresh(), c.snd_mss));
 }
 
-// When what is in flight was sent is not known, but that it was not after last_sent; and what came
-// before a loss probe, not within a PTO before that. After a time-out, some of it twice.
+// When what is in flight was sent is not known, but that it was not after last_sent. Below the
+// recovery point of a time-out that is being repaired some of it was sent twice, above it nothing.
+void begin_log(const Tcb& c, SentLog& log, std::uint32_t latest_us) {
+  const bool in_repair = c.has(flag::kRecoverValid) && c.snd_una.before(c.recover);
+  log.begin(c.snd_una, in_repair ? c.recover : c.snd_max, latest_us, in_repair);
+  if (in_repair && c.snd_max.after(c.recover)) log.on_sent(c.recover, c.snd_max, latest_us);
+}
+
+// What came before a loss probe that is still out was not sent within a PTO before it.
 void begin_noting(const Engine& e, const Tcb& c, SackSender& sender) {
   const auto since_last = static_cast<Tick>(e.tick) - c.last_sent;
   std::uint32_t latest_us = e.now_us - static_cast<std::uint32_t>(timer::kTick * since_last /
                                                                   std::chrono::microseconds(1));
   sender = SackSender{};
   sender.rack.fack = c.snd_una;
-  if (!c.has(flag::kLossProbe) || c.probe_due)
-    return sender.log.begin(c.snd_una, c.snd_max, latest_us, c.has(flag::kRecoverValid));
+  if (!c.has(flag::kLossProbe) || c.probe_due || c.snd_una.at_or_after(c.recover))
+    return begin_log(c, sender.log, latest_us);
   const std::uint32_t probe_length = std::min<std::uint32_t>(c.recover - c.snd_una, c.snd_mss);
   const auto pto_us = static_cast<std::uint32_t>(2 * c.rtt.srtt() / std::chrono::microseconds(1));
   sender.log.begin(c.snd_una, c.recover - (c.probe_repeats ? 0 : probe_length), latest_us - pto_us,
                    false);
   sender.log.on_sent(c.recover - probe_length, c.recover, latest_us);
+  if (c.snd_max.after(c.recover)) sender.log.on_sent(c.recover, c.snd_max, latest_us);
 }
 
 // RFC 6675 5 step 4. `delivered`: by the ACK that shows the loss.

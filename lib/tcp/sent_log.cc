@@ -47,9 +47,12 @@ void SentLog::append(const Run& run) {
 }
 
 void SentLog::settle(SeqNum edge, std::uint32_t sent_us) {
-  for (Run& r : std::span(runs_).first(count_)) {
+  for (std::size_t i = 0; i < count_; ++i) {
+    Run& r = runs_[i];
     if (r.begin.at_or_after(edge)) return;
     if (r.timed) continue;
+    // Of what lies above, nothing is known still.
+    if (r.end.after(edge) && count_ < kMaxRuns) split(i, edge);
     if (is_later(r.sent_us, sent_us)) r.sent_us = sent_us;
     r.timed = true;
   }

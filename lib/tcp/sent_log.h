@@ -44,8 +44,8 @@ class SentLog {
     erase(first, last);
   }
 
-  /// What has no time of its own and begins below `edge` was sent at `sent_us`, or its bound if
-  /// that is earlier: something sent later has just arrived.
+  /// What has no time of its own and lies below `edge` was sent at `sent_us`, or its bound if that
+  /// is earlier: something sent later has just arrived.
   void settle(wire::SeqNum edge, std::uint32_t sent_us);
 
   /// Calls `is_lost` for each run not yet lost, and marks those for which it says so. `newly` hears

@@ -212,12 +212,17 @@ bool send_loss_probe(Engine& e, Tcb& c) {
   return true;
 }
 
+// One that had to wait for a frame is needless when a SACK has come meanwhile.
+bool send_due_probe(Engine& e, Tcb& c) {
+  if (c.has(flag::kSackSender | flag::kDupAcks | flag::kInRecovery)) c.clear(flag::kLossProbe);
+  return !c.has(flag::kLossProbe) || c.snd_una == c.snd_max || send_loss_probe(e, c);
+}
+
 // What is not plain sending of new text.
 [[gnu::noinline]] bool send_out_of_turn(Engine& e, Tcb& c) {
   if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
   if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
-  const bool probe = c.has(flag::kLossProbe) && c.probe_due;
-  if (probe && c.snd_una != c.snd_max && !send_loss_probe(e, c)) return false;
+  if (c.has(flag::kLossProbe) && c.probe_due && !send_due_probe(e, c)) return false;
   if (!c.has(flag::kSackSender)) return send_new_text(e, c);
   SackSender& sender = e.sack_senders[c.sack_sender];
   return c.has(flag::kInRecovery) ? send_in_sack_recovery(e, c, sender)

@@ -73,6 +73,40 @@ TEST(Rack, FindsALostRepetition) {
   EXPECT_EQ(t.counters().rto_timeouts, 0u);
 }
 
+// Repetitions that left in one poll, of which a lower one was lost: one that left after it has
+// come.
+TEST(Rack, FindsALostRepetitionOfOneBurst) {
+  Rack t;
+  t.send(1, 10);
+  t.run_to(40ms);
+  t.in_burst({ack_of(0, {{4, 4}}), ack_of(0, {{4, 6}}), ack_of(0, {{4, 10}})});
+  const std::vector<Segment> again = t.take();
+  ASSERT_EQ(again.size(), 3u);
+  for (std::uint32_t n = 1; n <= 3; ++n) EXPECT_EQ(again[n - 1].seq, begin_of(n));
+  t.run_to(80ms);
+  t.in(ack_of(1, {{3, 3}, {4, 10}}));
+  t.out({t.segment(2)});
+  t.run_to(120ms);
+  t.in(ack_of(10));
+  EXPECT_EQ(t.counters().rto_timeouts, 0u);
+}
+
+// A time-out was repaired to the last byte: the flight after it is like any other.
+TEST(Rack, FindsALossAfterARepairedTimeOut) {
+  Rack t;
+  t.send(1, 1);
+  t.out_at(200ms, {t.segment(1, "P.")});
+  t.run_to(240ms);
+  t.in(ack_of(1));
+  t.send(2, 3);
+  t.run_to(280ms);
+  t.in(ack_of(1, {{3, 3}}));
+  t.out_at(290ms, {t.segment(2)});
+  t.run_to(330ms);
+  t.in(ack_of(3));
+  EXPECT_EQ(t.counters().rto_timeouts, 1u) << "the first one";
+}
+
 // RFC 8985 3.2: three segments, the first two lost. One SACK is too little for three duplicates,
 // but RACK's window of a quarter of the round trip runs out.
 TEST(Rack, FindsLossesThatTooFewDuplicatesShow) {
@@ -195,6 +229,42 @@ TEST(TailLossProbe, SeesItsOwnRepair) {
   t.in(ack_of(11));
   EXPECT_EQ(t.counters().loss_probe_repairs, 1u);
   EXPECT_LT(t.info().ssthresh_bytes, 10'000u);
+}
+
+// What is sent after the probe is RACK's to watch over as well: the first of the next flight is
+// lost before anything says what the probe was good for.
+TEST(TailLossProbe, DoesNotHideTheNextFlight) {
+  Rack t;
+  t.send(1, 10);
+  t.run_to(40ms);
+  t.in(ack_of(8));
+  t.out_at(122ms, {t.segment(10, "P.")});
+  t.run_to(162ms);
+  t.in(ack_of(10));
+  t.send(11, 16);
+  t.run_to(202ms);
+  t.in_burst({ack_of(10, {{12, 12}}), ack_of(10, {{12, 13}}), ack_of(10, {{12, 16}})});
+  EXPECT_EQ(t.take().front().seq, begin_of(11));
+  t.run_to(242ms);
+  t.in(ack_of(16));
+  EXPECT_EQ(t.counters().rto_timeouts, 0u);
+}
+
+// Nor what was sent while the probe was out.
+TEST(TailLossProbe, DoesNotHideWhatFollowedIt) {
+  Rack t;
+  t.send(1, 10);
+  t.run_to(40ms);
+  t.in(ack_of(8));
+  t.out_at(122ms, {t.segment(10, "P.")});
+  t.run_to(130ms);
+  t.send(11, 16);
+  t.run_to(170ms);
+  t.in_burst({ack_of(10, {{12, 12}}), ack_of(10, {{12, 13}}), ack_of(10, {{12, 16}})});
+  EXPECT_EQ(t.take().front().seq, begin_of(11));
+  t.run_to(210ms);
+  t.in(ack_of(16));
+  EXPECT_EQ(t.counters().rto_timeouts, 0u);
 }
 
 // 7.4.1: it was for nothing, says D-SACK; or a plain duplicate, of a peer that knows none.
