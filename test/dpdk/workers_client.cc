@@ -90,14 +90,9 @@ int run(Options& options) {
       if (before != all && (before | 1u << i) == all) runtime->stop();
     }
   };
-  auto made = tern::Runtime::create(options.runtime);
+  auto made = app::create_runtime(options);
   if (!made.ok()) return app::fail("workers_client", made.status());
   runtime = *std::move(made);
-  if (options.host_ip)
-    if (absl::Status status =
-            app::configure_host_interface(options.runtime.tap_name, *options.host_ip);
-        !status.ok())
-      return app::fail("workers_client", status);
   for (unsigned i = 0; i < runtime->workers(); ++i) {
     shares.push_back(std::make_unique<Share>(options, runtime->stack(i)));
     shares[i]->open_more();

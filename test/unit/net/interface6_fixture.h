@@ -90,7 +90,8 @@ class Interface6Test : public InterfaceTest {
     append(out, valid_s);
     append(out, valid_s);
     append(out, std::uint32_t{0});
-    for (const std::uint8_t octet : ip6(prefix).octets()) out.push_back(octet);
+    const Ipv6Address address = ip6(prefix);
+    out.insert(out.end(), address.octets().begin(), address.octets().end());
     return out;
   }
   static Bytes mtu_option(std::uint32_t mtu) {
