@@ -30,8 +30,7 @@ constexpr const char* kCommonHelp =
   --workers N  --max-connections N  stacks, a core each; connections of each
   --capture FILE.pcapng    writes every packet to a file for tcpdump -r;
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
-  --idle HOW               spin, pause, sleep or auto (sleep on a tap)
-  --congestion HOW         cubic or newreno: how a sender's window grows (cubic)
+  --idle HOW  --congestion HOW  spin, pause, sleep or auto; cubic or newreno
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
   --trust-checksums        a virtual wire's frames without checksums are good
   --stats --quiet --verbose  counters at exit; errors only; DPDK's log as well

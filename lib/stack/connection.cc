@@ -79,11 +79,15 @@ void StackImpl::after_send(Tcb& c, SendFlags flags) {
   engine_.schedule_output(c);
 }
 
+std::uint32_t StackImpl::queue_room(const Tcb& c) const {
+  const std::uint32_t queued = c.send_queue.size();
+  return queued < config_.tcp.send_buffer ? config_.tcp.send_buffer - queued : 0;
+}
+
 std::size_t StackImpl::send_space(const Tcb& c) const {
   if (check_sendable(&c) != Errc::kOk) return 0;
   const std::uint32_t queued = c.send_queue.size();
-  const std::uint64_t room =
-      queued < config_.tcp.send_buffer ? config_.tcp.send_buffer - queued : 0;
+  const std::uint64_t room = queue_room(c);
   // Where the memory of all is scarce, each keeps to its share, which gets smaller by what it
   // takes; but who has nothing queued may forward the largest chunk that a device delivers.
   constexpr std::uint64_t kLargestChunk = 64 * 1024;
@@ -127,7 +131,8 @@ Errc StackImpl::send(const Connection& connection, const TxChunk& chunk, SendFla
   // Another send on the connection has ended this reservation, or it is another connection's.
   if (chunk.data_ == nullptr || chunk.data_ != c->send_queue.reservation(engine_.send_chunks))
     return Errc::kInvalidArgument;
-  if (chunk.size() > send_space(*c)) return Errc::kInvalidArgument;
+  // Its memory is the reservation's already, however little is left for others by now.
+  if (chunk.size() > queue_room(*c)) return Errc::kInvalidArgument;
   c->send_queue.commit(engine_.send_chunks, chunk.size());
   after_send(*c, flags);
   return Errc::kOk;

@@ -58,6 +58,8 @@ class StackImpl {
   Result<std::size_t> write(const Connection& connection, std::span<const std::byte> bytes,
                             SendFlags flags);
   std::size_t send_space(const tcp::Tcb& c) const;
+  /// What the connection's own send buffer has room for.
+  std::uint32_t queue_room(const tcp::Tcb& c) const;
   ConnectionInfo info(const tcp::Tcb& c) const;  // socket_list.cc
   void return_chunk(RxChunk& chunk);
 

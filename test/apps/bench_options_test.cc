@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BenchMistake,
     testing::Values(
         Mistake{"", "server or client?"}, Mistake{"both", "'both' is neither"},
-        Mistake{"client", "Name a --server"}, Mistake{"client --server x", "'x' is not an IPv4"},
+        Mistake{"client", "Name a --server"}, Mistake{"client --server x", "'x' is not an address"},
         Mistake{"client --server 1.2.3.4 --mode fast", "--mode"},
         Mistake{"client --server 1.2.3.4 --seconds 0", "measures nothing"},
         Mistake{"client --server 1.2.3.4 --mode stream --rate 5", "no requests to space"},

@@ -178,10 +178,11 @@ void FuzzApp::write(Connection c) {
 }
 
 void FuzzApp::reserve_and_send(Connection c) {
+  const std::size_t space = c.send_space();
   auto place = c.reserve(prng_.below(5'000));
   if (!place) return;
   EXPECT_GT(place->writable_bytes().size(), 0u);
-  EXPECT_LE(place->writable_bytes().size(), c.send_space());
+  EXPECT_LE(place->writable_bytes().size(), space);
   const std::uint32_t kind = prng_.below(10);
   if (kind == 0) return;  // dropped
   if (kind == 1) {        // another send ends the reservation
