@@ -92,6 +92,8 @@ std::size_t StackImpl::send_space(const Tcb& c) const {
   // takes; but who has nothing queued may forward the largest chunk that a device delivers.
   constexpr std::uint64_t kLargestChunk = 64 * 1024;
   const std::uint64_t share = engine_.send_chunks.share();
+  if (share >= 3 * std::uint64_t{config_.tcp.send_buffer}) [[likely]]
+    return room;  // less than any share
   const std::uint64_t least = queued == 0 ? kLargestChunk : 0;
   return std::min(room, std::max(share > queued ? (share - queued) / 2 : 0, least));
 }
