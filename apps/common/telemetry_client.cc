@@ -73,7 +73,10 @@ absl::Status TelemetryClient::introduce() {
 
 absl::StatusOr<std::string> TelemetryClient::receive() {
   std::string text(kLongestAnswer, '\0');
-  const ssize_t size = ::recv(socket_, text.data(), text.size(), 0);
+  ssize_t size;
+  do {
+    size = ::recv(socket_, text.data(), text.size(), 0);
+  } while (size < 0 && errno == EINTR);  // Ctrl-C ends a program after its last answer
   if (size < 0 && errno == EAGAIN)
     return absl::DeadlineExceededError(absl::StrCat(file_prefix_, " does not answer"));
   if (size <= 0) return absl::NotFoundError(absl::StrCat(file_prefix_, " has ended"));
