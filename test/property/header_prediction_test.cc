@@ -293,7 +293,7 @@ TEST(HeaderPrediction, IsSemanticallyRedundant) {
     pair.run(150);
     predicted += pair.predicted();
   }
-  EXPECT_GT(predicted, 10'000u) << "the comparison has hardly met the predicted path";
+  EXPECT_GT(predicted, rounds(10'000)) << "the comparison has hardly met the predicted path";
 }
 
 }  // namespace
