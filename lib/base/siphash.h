@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,21 +39,25 @@ class SipHasher {
   }
 
  private:
-  constexpr void round() {
+  // std::rotl, and this whole round, become calls where the compiler finds the caller large enough.
+  [[gnu::always_inline]] static constexpr std::uint64_t rotate(std::uint64_t word, int bits) {
+    return word << bits | word >> (64 - bits);
+  }
+  [[gnu::always_inline]] constexpr void round() {
     v0_ += v1_;
-    v1_ = std::rotl(v1_, 13);
+    v1_ = rotate(v1_, 13);
     v1_ ^= v0_;
-    v0_ = std::rotl(v0_, 32);
+    v0_ = rotate(v0_, 32);
     v2_ += v3_;
-    v3_ = std::rotl(v3_, 16);
+    v3_ = rotate(v3_, 16);
     v3_ ^= v2_;
     v0_ += v3_;
-    v3_ = std::rotl(v3_, 21);
+    v3_ = rotate(v3_, 21);
     v3_ ^= v0_;
     v2_ += v1_;
-    v1_ = std::rotl(v1_, 17);
+    v1_ = rotate(v1_, 17);
     v1_ ^= v2_;
-    v2_ = std::rotl(v2_, 32);
+    v2_ = rotate(v2_, 32);
   }
   std::uint64_t v0_, v1_, v2_, v3_;
 };

@@ -3,6 +3,7 @@
 
 #include "tcp/ack.h"
 #include "tcp/close.h"
+#include "tcp/isn.h"
 #include "tcp/listen.h"
 #include "tcp/receive.h"
 #include "tcp/reset.h"
@@ -38,6 +39,13 @@ Result<std::uint16_t> choose_port(Engine& e, flow::FourTuple4 tuple) {
   const auto drawn = e.source_ports.draw(e.book.name(tuple), free_at);
   if (!drawn) return Errc::kNoPorts;
   return *drawn;
+}
+
+void choose_numbers(const Engine& e, Tcb& c) {
+  const flow::FlowName name = e.book.name(c.tuple);
+  c.iss = initial_sequence(e.keys.sequence, name, e.now);
+  c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
+  c.ts_offset = timestamp_offset(e.keys.timestamps, name);
 }
 
 // The peer's SYN, with or without an ACK of ours.
@@ -100,6 +108,7 @@ Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint
   Tcb* c = create_tcb(e, tuple, hash_of(e, tuple), handler);
   if (c == nullptr) return Errc::kNoConnections;
   ++e.counters.active_opens;
+  choose_numbers(e, *c);
   c->set(flag::kSynPending | flag::kSynUnacked | flag::kAnnounced);
   set_state(e, *c, TcpState::kSynSent);
   e.schedule_output(*c);

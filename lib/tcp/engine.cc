@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "tcp/isn.h"
 #include "tcp/keepalive.h"
 #include "tcp/segment_check.h"
 #include "tcp/state.h"
@@ -42,7 +41,6 @@ enum Purpose : std::uint64_t {
 };
 
 void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHandler& handler) {
-  const flow::FlowName name = e.book.name(tuple);
   const std::uint32_t generation = c.generation;
   c = Tcb{};
   c.generation = generation;
@@ -50,9 +48,6 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.handler = &handler;
   c.rtt = RttEstimator(e.config);
   c.rcv_mss = kInitialReceiveMss;
-  c.iss = initial_sequence(e.keys.sequence, name, e.now);
-  c.snd_una = c.snd_nxt = c.snd_max = c.recover = c.snd_wl2 = c.iss;
-  c.ts_offset = timestamp_offset(e.keys.timestamps, name);
   c.next_challenge = static_cast<std::uint32_t>(e.now.time_since_epoch() / kChallengeUnit);
   c.keepalive_idle = ticks_of(e.config.keepalive_idle);
   c.keepalive_interval = ticks_of(e.config.keepalive_interval);

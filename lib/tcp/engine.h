@@ -148,8 +148,9 @@ void set_state(Engine& e, Tcb& c, TcpState to);
 /// handle of its own, and `hash`, table_hash(tuple), follows. False: no room for the address.
 bool hold_address(Engine& e, flow::FourTuple4& tuple, std::uint32_t& hash);
 
-/// A fresh TCB for a four-tuple, in the table, in state CLOSED, everything else zero; nullptr when
-/// there is none left or the table refuses. `hash` is table_hash(tuple).
+/// A fresh TCB for a four-tuple, in the table, in state CLOSED, everything else zero: where its
+/// numbers and its timestamps begin is the caller's to say. nullptr when there is none left or the
+/// table refuses. `hash` is table_hash(tuple).
 Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
                 ConnectionHandler& handler);
 

@@ -350,7 +350,8 @@ bool receive_cookie(Engine& e, std::uint32_t listener, std::uint32_t hash,
   HalfOpen h;
   h.irs = s.seq - 1;
   h.iss = s.ack - 1;
-  const auto mss = e.syn_cookies.check(e.book.name(tuple), h.irs, h.iss, e.now);
+  const flow::FlowName name = e.book.name(tuple);
+  const auto mss = e.syn_cookies.check(name, h.irs, h.iss, e.now);
   if (!mss) {
     ++e.counters.syn_cookies_rejected;
     return false;
@@ -363,10 +364,10 @@ bool receive_cookie(Engine& e, std::uint32_t listener, std::uint32_t hash,
   ++e.counters.syn_cookies_accepted;
   ++e.counters.passive_opens;
   h.mss = *mss;
-  h.ts_offset = c->ts_offset;
+  h.ts_offset = timestamp_offset(e.keys.timestamps, name);
   h.flags = HalfOpen::kMss | HalfOpen::kRepeated;
   if (e.config.timestamps && s.options.has_timestamp) {
-    const CookieOptions told = decode_cookie_timestamp(s.options.ts_echo_reply - c->ts_offset);
+    const CookieOptions told = decode_cookie_timestamp(s.options.ts_echo_reply - h.ts_offset);
     h.flags |= HalfOpen::kTimestamps;
     h.ts_recent = s.options.ts_value;
     if (told.window_scale) h.flags |= HalfOpen::kWindowScale;

@@ -195,13 +195,12 @@ std::uint16_t window_field(const Engine& e, Tcb& c, std::uint8_t flags) {
   return syn_window(e);
 }
 
-void patch_tcp_header(const Engine& e, Tcb& c, const SegmentSpec& spec, std::size_t header_bytes,
+void patch_tcp_header(const Engine& e, Tcb& c, const SegmentSpec& spec, std::uint32_t header_bytes,
                       std::byte* tcp) {
   store_be32(tcp + 4, spec.seq.value());
   store_be32(tcp + 8, (spec.flags & kAck) != 0 ? c.rcv_nxt.value() : 0);
-  store_u8(tcp + 12, static_cast<std::uint8_t>(header_bytes / 4 << 4));
-  store_u8(tcp + 13, spec.flags);
-  store_be16(tcp + 14, window_field(e, c, spec.flags));
+  store_be32(tcp + 12, header_bytes / 4 << 28 | std::uint32_t{spec.flags} << 16 |
+                           window_field(e, c, spec.flags));
 }
 
 void set_ip_length(V4, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
@@ -278,21 +277,33 @@ void set_ip_length_from_template(V6 ip, const Engine& e, Frame& frame, std::uint
   set_ip_length(ip, e, frame, tcp_bytes);
 }
 
+// In words of the size that they were just stored in: a wider load would wait for all of its
+// stores.
+std::uint32_t sum_of_header(const std::byte* tcp, std::uint32_t bytes, std::uint32_t initial) {
+  std::uint64_t sum = initial;
+  for (std::uint32_t i = 0; i < bytes; i += 4) sum += wire::checksum_internal::load_32(tcp + i);
+  return wire::checksum_internal::fold_to_32(sum);
+}
+
 // finish_frame() for a frame that began as a copy of the template: nothing is summed again but what
 // follows the IP header.
 template <class Ip>
-void finish_from_template(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
+void finish_from_template(Ip ip, const Engine& e, Frame& frame, std::uint32_t header_bytes,
+                          std::uint32_t text_bytes) {
+  const std::uint32_t tcp_bytes = header_bytes + text_bytes;
   frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
   frame.flags = 0;
   set_ip_length_from_template(ip, e, frame, tcp_bytes);
-  std::byte* field = frame.data + Ip::kTcpOffset + wire::kTcpChecksumOffset;
+  std::byte* tcp = frame.data + Ip::kTcpOffset;
+  std::byte* field = tcp + wire::kTcpChecksumOffset;
   const std::uint32_t length = __builtin_bswap16(static_cast<std::uint16_t>(tcp_bytes));
   if (e.offload_tcp_checksum) {
     frame.flags |= frame_flag::kTxTcpChecksum | family_flag(ip);
     wire::store_checksum(field, wire::checksum_fold(wire::load_checksum(field) + length));
   } else {
+    const std::uint32_t before_text = sum_of_header(tcp, header_bytes, length);
     wire::store_checksum(field, wire::checksum_finish(wire::checksum_partial(
-                                    {frame.data + Ip::kTcpOffset, tcp_bytes}, length)));
+                                    {tcp + header_bytes, text_bytes}, before_text)));
   }
   set_metadata(ip, frame);
 }
@@ -318,12 +329,12 @@ template <class Ip>
                                                  Frame& frame) {
   copy_template(ip, e, c, frame.data);
   std::byte* tcp = frame.data + Ip::kTcpOffset;
-  const std::size_t header_bytes =
-      wire::kTcpHeaderBytes + write_options(e, c, spec, tcp + wire::kTcpHeaderBytes);
+  const auto header_bytes = static_cast<std::uint32_t>(
+      wire::kTcpHeaderBytes + write_options(e, c, spec, tcp + wire::kTcpHeaderBytes));
   patch_tcp_header(e, c, spec, header_bytes, tcp);
   if (spec.length > 0)
     c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
-  finish_from_template(ip, e, frame, static_cast<std::uint32_t>(header_bytes) + spec.length);
+  finish_from_template(ip, e, frame, header_bytes, spec.length);
 }
 
 [[gnu::noinline]] void build_segment_v6(Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {

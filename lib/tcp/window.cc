@@ -2,6 +2,7 @@
 #include "tcp/window.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "tcp/timers.h"
 
@@ -74,9 +75,8 @@ std::uint32_t receive_buffer_of(const Engine& e, const Tcb& c) {
 void start_growth(Engine& e, Tcb& c) { begin_round(e, c, c.rcv_nxt); }
 
 std::uint8_t window_scale_for(std::uint32_t buffer_bytes) {
-  std::uint8_t scale = 0;
-  while (scale < 14 && (buffer_bytes >> scale) > 0xffff) ++scale;
-  return scale;
+  const int beyond_field = static_cast<int>(std::bit_width(buffer_bytes)) - 16;
+  return static_cast<std::uint8_t>(std::clamp(beyond_field, 0, int{wire::kMaxWindowScale}));
 }
 
 std::uint16_t advance_window(const Engine& e, Tcb& c) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "wire/checksum.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace tern::wire {
 namespace {
 
@@ -29,12 +33,47 @@ inline std::uint64_t sum_tail(const std::byte* p, std::size_t length) {  // leng
   return sum;
 }
 
+#if defined(__x86_64__)
+constexpr std::size_t kWideStep = 64;
+constexpr std::size_t kWideFrom = 256;  // below, to begin and to end costs more than it saves
+
+// Asked once. What is summed up before it has been asked takes the narrow way.
+const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
+
+// The same four sums of halves in vectors of 256 bits, which the compiler may not use unasked: a
+// binary runs on every x86-64. `length` is a multiple of kWideStep.
+[[gnu::target("avx2")]] std::uint64_t sum_wide(const std::byte* p, std::size_t length) {
+  const __m256i low_half = _mm256_set1_epi64x(0xffffffff);
+  __m256i low[2] = {}, high[2] = {};
+  for (const std::byte* const end = p + length; p != end; p += kWideStep) {
+    for (int i = 0; i < 2; ++i) {
+      const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p) + i);
+      low[i] = _mm256_add_epi64(low[i], _mm256_and_si256(words, low_half));
+      high[i] = _mm256_add_epi64(high[i], _mm256_srli_epi64(words, 32));
+    }
+  }
+  const __m256i sum =
+      _mm256_add_epi64(_mm256_add_epi64(low[0], low[1]), _mm256_add_epi64(high[0], high[1]));
+  alignas(32) std::uint64_t lanes[4];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
+  return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+}
+#endif
+
 }  // namespace
 
 std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial) {
   const std::byte* p = bytes.data();
   std::size_t length = bytes.size();
   std::uint64_t a = initial, b = 0, c = 0, d = 0;
+#if defined(__x86_64__)
+  if (length >= kWideFrom && kHasAvx2) {
+    const std::size_t wide = length & ~(kWideStep - 1);
+    a += sum_wide(p, wide);
+    p += wide;
+    length -= wide;
+  }
+#endif
   for (; length >= 32; length -= 32, p += 32) {
     a += halves(load_64(p));
     b += halves(load_64(p + 8));
