@@ -58,6 +58,8 @@ std::optional<IcmpError> parse_icmp6_error(const wire::Icmpv6Packet& packet,
   }
   const std::byte* tcp = quote.data() + wire::kIpv6HeaderBytes;
   IcmpError error{.kind = *kind,
+                  .type = header->type,
+                  .code = header->code,
                   .source = source,
                   .destination = destination,
                   .source_port = load_be16(tcp),

@@ -52,6 +52,8 @@ std::optional<IcmpError> parse_icmp_error(const wire::ParsedFrame& frame) {
     return std::nullopt;
   const std::byte* tcp = ip + header_bytes;
   IcmpError error{.kind = *kind,
+                  .type = header->type,
+                  .code = header->code,
                   .source = load_be32(ip + 12),
                   .destination = load_be32(ip + 16),
                   .source_port = load_be16(tcp),

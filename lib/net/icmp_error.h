@@ -17,6 +17,7 @@ struct IcmpError {
     kTooBig,  ///< it did not fit, and must not be fragmented (RFC 1191)
   };
   Kind kind = Kind::kSoft;
+  std::uint8_t type = 0, code = 0;            ///< as in the message
   std::uint32_t source = 0, destination = 0;  ///< of the segment, host order
   std::uint16_t source_port = 0, destination_port = 0;
   std::uint32_t seq = 0;

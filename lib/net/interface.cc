@@ -81,6 +81,14 @@ LinkState Interface::link_header(std::uint32_t destination, std::byte* out14, In
   return state;
 }
 
+void Interface::note_no_progress(std::uint32_t destination, Instant now) {
+  if (flow::AddressBook::is_v6(destination)) {
+    if (six_) six_->note_no_progress(destination, now);
+  } else if (const std::uint32_t next_hop = route_.next_hop(destination); next_hop != 0) {
+    neighbours_.doubt(next_hop, now);
+  }
+}
+
 [[gnu::noinline]] void Interface::send_ip(const Frame& frame, std::uint32_t destination,
                                           Instant now) {
   if (flow::AddressBook::is_v6(destination) && six_) return six_->send_ip(frame, destination, now);

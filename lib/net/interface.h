@@ -58,6 +58,10 @@ class Interface {
   /// an entry that nobody came for is forgotten after 60 s. Never 0.
   std::uint32_t generation() const { return generation_.value(); }
 
+  /// TCP gets no answer from `destination` (RFC 9293 MUST-20, R1): whether the next hop is there is
+  /// looked at, so that a dead one is found, and another router taken if there is one.
+  void note_no_progress(std::uint32_t destination, Instant now);
+
   /// Takes a frame from Egress::allocate: 14 bytes for the Ethernet header, which is filled in
   /// here, and a complete IPv4 packet. Sends it; or lets it wait for the next hop's address (at
   /// most 3 frames for each next hop, the oldest is dropped); or drops it. Without a route:

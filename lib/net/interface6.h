@@ -57,6 +57,10 @@ class Interface6 {
     responder_.report_problem(frame, buffer, now);
   }
 
+  void note_no_progress(std::uint32_t destination, Instant now) {
+    if (const std::uint32_t hop = route_.next_hop(destination); hop != 0)
+      neighbours_.doubt(hop, now);
+  }
   std::size_t expire(Instant now);
   Instant next_deadline() const;
 

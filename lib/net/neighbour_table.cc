@@ -152,6 +152,15 @@ void NeighbourTable::note(std::uint32_t address, const MacAddress& mac, Instant 
     make_stale(index, mac, now);
 }
 
+void NeighbourTable::doubt(std::uint32_t address, Instant now) {
+  const std::uint32_t index = index_.find(address);
+  if (index == kNoIndex) return;
+  const NeighbourState state = pool_[index].state;
+  if (state == NeighbourState::kReachable || state == NeighbourState::kStale ||
+      state == NeighbourState::kDelay)
+    verify(index, now);
+}
+
 bool NeighbourTable::pin(std::uint32_t address) {
   std::uint32_t index = index_.find(address);
   if (index != kNoIndex && pool_[index].pinned) return true;

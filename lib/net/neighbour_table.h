@@ -103,6 +103,10 @@ class NeighbourTable {
   /// enough to be tried, i.e. stale. Makes an entry where that displaces none in use.
   void note(std::uint32_t address, const MacAddress& mac, Instant now);
 
+  /// Those above get no answer through `address` (RFC 9293 3.8.3, R1): it is verified at once,
+  /// unless that is under way.
+  void doubt(std::uint32_t address, Instant now);
+
   /// Keeps an entry for `address` from now on, at most kMaxPinned; or no longer. False if every
   /// entry is in use.
   bool pin(std::uint32_t address);

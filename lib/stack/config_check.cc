@@ -132,6 +132,11 @@ absl::Status check_timers(const TcpConfig& tcp) {
     return invalid("keepalive_idle",
                    "keepalive times and user_timeout must stay below two days, keepalive_interval "
                    "above 0, keepalive_count below 256");
+  if (tcp.user_timeout_least <= Duration::zero() ||
+      tcp.user_timeout_most < tcp.user_timeout_least || tcp.user_timeout_most > 48h)
+    return invalid("user_timeout_least",
+                   "the bounds of a peer's user time-out must satisfy 0 < user_timeout_least <= "
+                   "user_timeout_most <= 48 h");
   if (tcp.fin_wait_2_timeout <= Duration::zero() || tcp.half_close_timeout <= Duration::zero() ||
       tcp.orphan_timeout <= Duration::zero())
     return invalid("orphan_timeout",

@@ -7,6 +7,8 @@
 #include "tcp/close.h"
 #include "tcp/keepalive.h"
 #include "tcp/segment_builder.h"
+#include "tcp/urgent.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
 namespace tern {
@@ -72,10 +74,11 @@ Errc StackImpl::refuse_send(Tcb& c, Errc error) {
 }
 
 void StackImpl::after_send(Tcb& c, SendFlags flags) {
-  if (flags == SendFlags::kMore)
-    c.set(flag::kCork);
-  else
-    c.clear(flag::kCork);
+  c.clear(flag::kCork);
+  if (flags != SendFlags::kNone) [[unlikely]] {
+    if (has_flag(flags, SendFlags::kMore)) c.set(flag::kCork);
+    if (has_flag(flags, SendFlags::kUrgent)) tcp::mark_urgent(engine_, c);
+  }
   engine_.schedule_output(c);
 }
 
@@ -150,7 +153,9 @@ Result<std::size_t> StackImpl::write(const Connection& connection, std::span<con
   if (taken < bytes.size())
     static_cast<void>(refuse_send(
         *c, taken < std::min(room, bytes.size()) ? Errc::kNoBuffers : Errc::kQueueFull));
-  if (taken > 0) after_send(*c, flags);
+  // What is urgent ends with the last of the bytes, which is still to come if some are refused.
+  const bool all = taken == bytes.size();
+  if (taken > 0) after_send(*c, all ? flags : flags & ~SendFlags::kUrgent);
   return taken;
 }
 
@@ -243,7 +248,11 @@ void Connection::set_keepalive(Duration idle, Duration interval, unsigned count)
 }
 
 void Connection::set_user_timeout(Duration timeout) {
-  if (Tcb* c = tcb_of(stack_, *this)) c->user_timeout = tcp::ticks_of(timeout);
+  if (Tcb* c = tcb_of(stack_, *this)) tcp::set_user_timeout(stack_->engine(), *c, timeout);
+}
+
+void Connection::set_error_reports(bool wanted) {
+  if (Tcb* c = tcb_of(stack_, *this)) c->no_error_reports = !wanted;
 }
 
 void Connection::set_ttl(std::uint8_t ttl) {

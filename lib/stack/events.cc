@@ -72,11 +72,12 @@ void StackImpl::deliver_later_events(std::uint32_t index) {
     c.clear(flag::kWantWritable);
     c.handler->on_writable(handle);
   }
+  if (take(c, event::kSoftError)) deliver_soft_error(index);
   if (take(c, event::kStalled) && c.retransmits > 0) c.handler->on_stalled(handle);
   // End of stream comes after the last byte: receive() raises it again when that has been read.
   const bool all_read = c.receive_queue.empty();
-  if (all_read && take(c, event::kPeerFinished) && !c.has(flag::kFinished)) {
-    c.set(flag::kFinished);
+  if (all_read && take(c, event::kPeerFinished) && !c.peer_finish_told) {
+    c.peer_finish_told = true;
     c.handler->on_peer_finished(handle);
   }
   if ((c.events & event::kClosed) != 0 && c.receive_queue.empty()) deliver_end(index);
@@ -88,9 +89,16 @@ void StackImpl::deliver_urgent(std::uint32_t index) {
   if (c.rcv_up.after(unread)) c.handler->on_urgent(handle_of(index), c.rcv_up - unread);
 }
 
+void StackImpl::deliver_soft_error(std::uint32_t index) {
+  Tcb& c = engine_.tcbs[index];
+  const tcp::Extras& extras = tcp::extras_of(engine_, c);
+  c.handler->on_soft_error(handle_of(index),
+                           {.icmp_type = extras.icmp_type, .icmp_code = extras.icmp_code});
+}
+
 void StackImpl::deliver_end(std::uint32_t index) {
   Tcb& c = engine_.tcbs[index];
-  if (c.has(flag::kAnnounced)) c.handler->on_closed(handle_of(index), c.close_reason);
+  if (c.announced) c.handler->on_closed(handle_of(index), c.close_reason);
   // The ACK of the peer's FIN may still be owed: TIME-WAIT's record does not remember that.
   if (c.has(flag::kOutput)) tcp::transmit(engine_, c);
   tcp::destroy_tcb(engine_, c);

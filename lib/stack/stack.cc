@@ -213,6 +213,10 @@ Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionH
   const IpAddress& remote = options.remote.address;
   if (remote.is_v4() && remote.v4().is_reserved()) return Errc::kInvalidArgument;
   if (!remote.is_v4() && !config_.ip6) return Errc::kUnreachable;
+  const bool choose = options.local_address.is_unspecified();
+  const std::uint32_t local = choose ? 0 : own_address(options.local_address);
+  if (local == kNotOwn || (!choose && options.local_address.is_v4() != remote.is_v4()))
+    return Errc::kInvalidArgument;
   std::uint32_t address = remote.is_v4() ? remote.v4().value() : book_.acquire(remote.v6());
   if (address == AddressBook::kNone && !remote.is_v4()) {
     book_.collect_all();
@@ -220,7 +224,7 @@ Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionH
   }
   if (!remote.is_v4() && address == AddressBook::kNone) return Errc::kNoConnections;
   const auto index =
-      tcp::connect(engine_, address, options.remote.port, options.local_port, handler);
+      tcp::connect(engine_, {local, address, options.local_port, options.remote.port}, handler);
   book_.release(address);  // the connection has its own reference
   if (!index) return index.error();
   return handle_of(*index);

@@ -138,6 +138,7 @@ class StackImpl {
   void deliver(std::uint32_t index);
   [[gnu::noinline]] void deliver_later_events(std::uint32_t index);
   void deliver_urgent(std::uint32_t index);
+  void deliver_soft_error(std::uint32_t index);
   void deliver_end(std::uint32_t index);
   Connection handle_of(std::uint32_t index) {
     return Connection(this, index, engine_.tcbs[index].generation);

@@ -2,6 +2,7 @@
 #include "tcp/ack.h"
 
 #include "tcp/close.h"
+#include "tcp/ecn.h"
 #include "tcp/keepalive.h"
 #include "tcp/loss_probe.h"
 #include "tcp/loss_timer.h"
@@ -11,6 +12,7 @@
 #include "tcp/segment_check.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
 namespace tern::tcp {
@@ -173,8 +175,9 @@ void become_established(Engine& e, Tcb& c) {
   ++e.counters.established;
   c.last_received = static_cast<Tick>(e.tick);
   start_keepalive(e, c);
+  tell_user_timeout(e, c);
   start_growth(e, c);
-  c.set(flag::kAnnounced);
+  c.announced = true;
   e.raise(c, event::kEstablished);
   // What the application queued, or closed, before there was a connection.
   if (c.has(flag::kFinQueued)) set_state(e, c, TcpState::kFinWait1);
@@ -224,6 +227,7 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a) {
   } else if (!selective && is_duplicate_ack(c, s)) {
     on_duplicate_ack(e, c);
   }
+  take_echo(e, c, s);
   if (selective) on_sack(e, c, s, c.snd_una - una);
   // RFC 7323 2.2: the window of a SYN,ACK is not scaled, and its SYN has told it already.
   if (s.ack.at_or_after(c.snd_una) && !a.was_syn) update_send_window(e, c, s);

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "tcp/keepalive.h"
 #include "tcp/reset.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
+#include "tcp/user_timeout.h"
 
 namespace tern::tcp {
 namespace {
@@ -138,7 +138,7 @@ void abort_connection(Engine& e, Tcb& c) {
 }
 
 void finish(Engine& e, Tcb& c, CloseReason reason) {
-  if (reason == CloseReason::kTimedOut && c.has(flag::kAnnounced)) ++e.counters.timed_out;
+  if (reason == CloseReason::kTimedOut && c.announced) ++e.counters.timed_out;
   if (reason == CloseReason::kTimedOut && c.unreachable_seen) reason = CloseReason::kUnreachable;
   leave_table(e, c);
   retire_sender(e, c);

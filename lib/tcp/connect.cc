@@ -3,11 +3,13 @@
 
 #include "tcp/ack.h"
 #include "tcp/close.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/listen.h"
 #include "tcp/receive.h"
 #include "tcp/reset.h"
 #include "tcp/timers.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
 namespace tern::tcp {
@@ -54,6 +56,8 @@ void take_peer_syn(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   c.rcv_nxt = c.last_ack_sent = s.seq + 1;
   c.rcv_adv = c.rcv_nxt + syn_window(e);  // as our SYN said
   negotiate_options(e, c, s.options);
+  if (s.options.has_user_timeout) take_user_timeout(e, c, s.options.user_timeout);
+  if (agrees_to_ecn(s) && syn_asks_for_ecn(e, c)) start_ecn(e, c);
   c.snd_wnd = c.max_snd_wnd = s.window;  // a SYN's window is not scaled
   c.snd_wl1 = s.seq;
   c.snd_wl2 = s.has(kAck) ? s.ack : c.snd_una;
@@ -66,7 +70,7 @@ void complete_active_open(Engine& e, Tcb& c, Arrival& a) {
   handle_new_ack(e, c, s);
   c.set(flag::kAckNow);
   e.schedule_output(c);
-  s.flags &= static_cast<std::uint8_t>(~kSyn);  // the rest of the segment begins after the SYN
+  s.flags &= static_cast<std::uint16_t>(~kSyn);  // the rest of the segment begins after the SYN
   s.seq += 1;
   process_text_and_fin(e, c, a);
 }
@@ -92,13 +96,13 @@ std::uint32_t source_for(const Engine& e, std::uint32_t remote) {
 
 }  // namespace
 
-Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint16_t remote_port,
-                              std::uint16_t local_port, ConnectionHandler& handler) {
-  if (remote_port == 0 || !names_a_host(e, remote_address)) return Errc::kInvalidArgument;
-  if (!e.net.has_route(remote_address)) return Errc::kUnreachable;
+Result<std::uint32_t> connect(Engine& e, flow::FourTuple4 tuple, ConnectionHandler& handler) {
+  if (tuple.remote_port == 0 || !names_a_host(e, tuple.remote_address))
+    return Errc::kInvalidArgument;
+  if (!e.net.has_route(tuple.remote_address)) return Errc::kUnreachable;
   if (e.draining) return Errc::kNoConnections;
-  flow::FourTuple4 tuple{source_for(e, remote_address), remote_address, local_port, remote_port};
-  if (local_port == 0) {
+  if (tuple.local_address == 0) tuple.local_address = source_for(e, tuple.remote_address);
+  if (tuple.local_port == 0) {
     const Result<std::uint16_t> port = choose_port(e, tuple);
     if (!port) return port.error();
     tuple.local_port = *port;
@@ -109,7 +113,8 @@ Result<std::uint32_t> connect(Engine& e, std::uint32_t remote_address, std::uint
   if (c == nullptr) return Errc::kNoConnections;
   ++e.counters.active_opens;
   choose_numbers(e, *c);
-  c->set(flag::kSynPending | flag::kSynUnacked | flag::kAnnounced);
+  c->set(flag::kSynPending | flag::kSynUnacked);
+  c->announced = true;
   set_state(e, *c, TcpState::kSynSent);
   e.schedule_output(*c);
   return e.index_of(*c);

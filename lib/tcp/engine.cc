@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "tcp/keepalive.h"
 #include "tcp/segment_check.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
+#include "tcp/user_timeout.h"
 
 namespace tern::tcp {
 namespace {
@@ -53,6 +53,7 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.keepalive_interval = ticks_of(e.config.keepalive_interval);
   c.keepalive_count = static_cast<std::uint8_t>(e.config.keepalive_count);
   c.user_timeout = ticks_of(e.config.user_timeout);
+  c.no_error_reports = !e.config.report_soft_errors;
   if (!e.config.nagle) c.set(flag::kNoDelay);
 }
 
@@ -92,6 +93,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       tick(static_cast<std::uint64_t>(start.time_since_epoch() / timer::kTick)),
       now_us(microseconds_of(start)),
       tcbs(stack.max_connections),
+      extras(stack.max_connections),
       table(stack.max_connections + stack.max_time_wait + stack.syn_cache_entries),
       listeners(stack.max_listeners),
       listener_table(stack.max_listeners),
@@ -159,6 +161,13 @@ Tcb* create_tcb(Engine& e, const flow::FourTuple4& seen, std::uint32_t hash,
   }
   c->set(flag::kInTable);
   return c;
+}
+
+Extras& extras_of(Engine& e, Tcb& c) {
+  Extras& extras = e.extras[e.index_of(c)];
+  if (!c.has(flag::kExtras)) extras = {};
+  c.set(flag::kExtras);
+  return extras;
 }
 
 void destroy_tcb(Engine& e, Tcb& c) {

@@ -5,6 +5,7 @@
 
 #include "base/frame_bin.h"
 #include "base/index_pool.h"
+#include "base/zeroed_array.h"
 #include "flow/address_book.h"
 #include "flow/connection_table.h"
 #include "flow/listener_table.h"
@@ -95,6 +96,7 @@ struct Engine {
       by_state{};  // TCBs, but those of connections that have ended
 
   IndexPool<Tcb> tcbs;
+  ZeroedArray<Extras> extras;  // by TCB
   flow::ConnectionTable table;
   IndexPool<Listener> listeners;
   flow::ListenerTable listener_table;
@@ -157,6 +159,10 @@ Tcb* create_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
 /// The same, not in the table yet. The tuple is no stranger's.
 Tcb* take_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
               ConnectionHandler& handler);
+
+/// The connection's Extras, made at need. Without kExtras there are none, and what they say is
+/// zero.
+Extras& extras_of(Engine& e, Tcb& c);
 
 /// Frees a TCB and all that it owns. Only after its on_closed, or if nobody has heard of it.
 void destroy_tcb(Engine& e, Tcb& c);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tcp/ack.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/listen.h"
 #include "tcp/mss.h"
@@ -57,6 +58,10 @@ wire::TcpOptions answer_to(const Engine& e, const flow::FourTuple4& tuple,
   return o;
 }
 
+bool accepts_ecn(const Engine& e, const wire::TcpSegment& s) {
+  return e.config.ecn != EcnMode::kOff && asks_for_ecn(s);
+}
+
 HalfOpen make_record(const Engine& e, std::uint32_t listener, std::uint32_t hash,
                      const flow::FourTuple4& tuple, const wire::TcpSegment& s) {
   const flow::FlowName name = e.book.name(tuple);
@@ -75,7 +80,8 @@ HalfOpen make_record(const Engine& e, std::uint32_t listener, std::uint32_t hash
   h.flags = static_cast<std::uint8_t>(bit(s.options.has_timestamp, HalfOpen::kTimestamps) |
                                       bit(s.options.has_window_scale, HalfOpen::kWindowScale) |
                                       bit(s.options.sack_permitted, HalfOpen::kSackPermitted) |
-                                      bit(s.options.has_mss, HalfOpen::kMss));
+                                      bit(s.options.has_mss, HalfOpen::kMss) |
+                                      bit(accepts_ecn(e, s), HalfOpen::kEcn));
   h.answered = e.now;
   h.next_challenge = e.now;
   return h;
@@ -98,6 +104,7 @@ bool send_syn_ack(Engine& e, const HalfOpen& h) {
   header.seq = h.iss;
   header.ack = h.irs + 1;
   header.flags = kSyn | kAck;
+  if ((h.flags & HalfOpen::kEcn) != 0) header.flags |= kEce;
   header.window = syn_window(e);
   return send_bare(e, h.tuple, header,
                    answer_to(e, h.tuple, offered_by(h), timestamp_at(e.now, h.ts_offset)));
@@ -140,10 +147,12 @@ void send_cookie(Engine& e, const flow::FourTuple4& tuple, const wire::TcpSegmen
   CookieOptions told;
   if (reply.has_window_scale) told.window_scale = offered.window_scale;
   told.sack_permitted = reply.sack_permitted;
+  told.ecn = reply.has_timestamp && accepts_ecn(e, s);
   reply.ts_value = encode_cookie_timestamp(timestamp_at(e.now, 0), told) +
                    timestamp_offset(e.keys.timestamps, name);
   wire::TcpHeader header;
   header.flags = kSyn | kAck;
+  if (told.ecn) header.flags |= kEce;
   header.ack = s.seq + 1;
   header.window = syn_window(e);
   // A cookie cannot tell so small an MSS, and sending more than that is forbidden (MUST-16).
@@ -187,6 +196,7 @@ void resume(Engine& e, Tcb& c, const HalfOpen& h) {
   c.syn_retransmitted = h.retransmits > 0;
   negotiate_options(e, c, offered_by(h));
   c.set(flag::kSynUnacked);
+  if ((h.flags & HalfOpen::kEcn) != 0) start_ecn(e, c);
   if ((h.flags & HalfOpen::kRepeated) == 0) {  // Karn (MUST-18)
     c.set(flag::kTiming);
     c.rtt_seq = c.snd_max;
@@ -208,6 +218,7 @@ void complete(Engine& e, Tcb& c, Arrival& a) {
   become_established(e, c);
   c.snd_wl1 = s.seq - 1;  // so that this segment's window counts as newer
   update_ts_recent(e, c, s);
+  note_mark(e, c, s);
   if (check_ack(e, c, a)) process_text_and_fin(e, c, a);
 }
 
@@ -292,10 +303,11 @@ bool check_repeated_syn(Engine& e, HalfOpen& h, Arrival& a) {
   if (!s.has(kAck)) {
     if (s.options.has_timestamp && !is_too_old(h, s)) h.ts_recent = s.options.ts_value;
     h.flags |= HalfOpen::kRepeated;
+    if (!asks_for_ecn(s)) h.flags &= static_cast<std::uint8_t>(~HalfOpen::kEcn);
     if (send_syn_ack(e, h)) ++e.counters.retransmitted;
     return false;
   }
-  s.flags &= static_cast<std::uint8_t>(~kSyn);
+  s.flags &= static_cast<std::uint16_t>(~kSyn);
   s.seq += 1;
   a.was_syn = true;
   return true;
@@ -373,6 +385,7 @@ bool receive_cookie(Engine& e, std::uint32_t listener, std::uint32_t hash,
     if (told.window_scale) h.flags |= HalfOpen::kWindowScale;
     h.window_scale = told.window_scale.value_or(0);
     if (told.sack_permitted) h.flags |= HalfOpen::kSackPermitted;
+    if (told.ecn && e.config.ecn != EcnMode::kOff) h.flags |= HalfOpen::kEcn;
   }
   resume(e, *c, h);
   complete(e, *c, a);

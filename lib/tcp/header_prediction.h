@@ -16,8 +16,8 @@ inline bool header_prediction_hits(const Tcb& c, const wire::TcpSegment& s) {
   if (s.seq != c.rcv_nxt || s.payload_length > c.advertised_window()) return false;
   const std::uint32_t acked = s.ack - c.snd_una;
   if (acked > c.snd_max - c.snd_una || (acked == 0 && s.payload_length == 0)) return false;
-  if (!c.has(flag::kTimestamps)) return s.options.sack_count == 0;
-  return s.options.has_timestamp_only() &&
+  if (!c.has(flag::kTimestamps)) return s.options.sack_count == 0 && !s.options.has_user_timeout;
+  return s.options.has_only_timestamp(true) &&
          static_cast<std::int32_t>(s.options.ts_value - c.ts_recent) >= 0;
 }
 

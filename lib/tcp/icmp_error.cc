@@ -46,6 +46,15 @@ void take_too_big(Engine& e, Tcb& c, std::uint16_t mtu) {
   go_back(e, c);
 }
 
+// MUST-47.
+void report_soft_error(Engine& e, Tcb& c, const net::IcmpError& error) {
+  if (c.no_error_reports) return;
+  Extras& extras = extras_of(e, c);
+  extras.icmp_type = error.type;
+  extras.icmp_code = error.code;
+  e.raise(c, event::kSoftError);
+}
+
 }  // namespace
 
 void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
@@ -58,7 +67,8 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
   if (error.kind == Kind::kTooBig) return take_too_big(e, c, error.mtu);
   c.unreachable_seen = is_opening(c) || c.retransmits > 0;
   const bool ends = error.kind == Kind::kHard || e.config.abort_connect_on_soft_error;
-  if (ends && c.state == TcpState::kSynSent) finish(e, c, CloseReason::kUnreachable);
+  if (ends && c.state == TcpState::kSynSent) return finish(e, c, CloseReason::kUnreachable);
+  report_soft_error(e, c, error);
 }
 
 void suspect_black_hole(Engine& e, Tcb& c) {

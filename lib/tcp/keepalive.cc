@@ -7,6 +7,7 @@
 #include "tcp/reset.h"
 #include "tcp/segment_builder.h"
 #include "tcp/timers.h"
+#include "tcp/user_timeout.h"
 
 namespace tern::tcp {
 namespace {
@@ -40,11 +41,6 @@ void send_keepalive(Engine& e, Tcb& c) {
 
 }  // namespace
 
-Tick ticks_of(Duration d) {
-  const Duration most = std::chrono::hours(48);
-  return static_cast<Tick>(std::clamp(d, Duration::zero(), most) / timer::kTick);
-}
-
 void set_keepalive(Engine& e, Tcb& c, Duration idle, Duration interval, unsigned count) {
   c.keepalive_idle = ticks_of(idle);
   c.keepalive_interval = std::max<Tick>(ticks_of(interval), 1);
@@ -69,21 +65,6 @@ void on_keepalive_timeout(Engine& e, Tcb& c) {
   if (c.keepalive_probes < c.keepalive_count) return send_keepalive(e, c);
   send_reset(e, c);
   finish(e, c, CloseReason::kTimedOut);
-}
-
-Duration within_user_timeout(const Engine& e, const Tcb& c, Duration rto) {
-  if (c.user_timeout == 0 || (c.retransmits == 0 && c.persist_probes == 0)) return rto;
-  const Tick waited = now_tick(e) - c.stalled_since;
-  const Tick left = waited < c.user_timeout ? c.user_timeout - waited : 1;
-  return std::min(rto, duration_of(left));
-}
-
-bool user_timeout_is_over(Engine& e, Tcb& c, unsigned time_outs, Duration rto) {
-  if (c.user_timeout == 0) return false;
-  // The timer of the first time-out began when the byte was sent, or what was before it
-  // acknowledged.
-  if (time_outs == 1) c.stalled_since = now_tick(e) - ticks_of(rto);
-  return now_tick(e) - c.stalled_since >= c.user_timeout;
 }
 
 }  // namespace tern::tcp

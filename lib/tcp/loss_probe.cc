@@ -25,6 +25,8 @@ void on_probe_timeout(Engine& e, Tcb& c) {
   const Duration pto = probe_delay(c);
   const Duration until_time_out = std::max(c.rtt.rto() - pto, timer::kTick);
   const Duration since_sent = timer::kTick * (static_cast<Tick>(e.tick) - c.last_sent);
+  if (c.loss_timer == LossTimer::kProbe)  // which began when this wait did; for the user time-out
+    c.stalled_since = static_cast<Tick>(e.tick) - static_cast<Tick>(pto / timer::kTick);
   if (c.loss_timer == LossTimer::kProbe && since_sent + timer::kTick < pto) {
     // 7.2: each transmission begins the PTO anew, which is not worth a timer's start each time; but
     // no further than once, lest one who sends now and then put the RTO off for ever.
@@ -57,6 +59,7 @@ void judge_probe(Engine& e, Tcb& c, const wire::TcpSegment& s) {
     if (s.ack.after(c.snd_una)) c.clear(flag::kLossProbe);
     return;
   }
+  if (s.ack.after(c.snd_una)) c.stalled_since = static_cast<Tick>(e.tick);
   if (s.ack.before(c.recover)) return;
   const bool reported = reports_duplicate(s) && s.options.sack[0].end == c.recover;
   const bool same_window = std::uint32_t{s.window} << c.snd_wscale == c.snd_wnd;

@@ -6,9 +6,11 @@
 #include "tcp/ack.h"
 #include "tcp/close.h"
 #include "tcp/connect.h"
+#include "tcp/ecn.h"
 #include "tcp/reset.h"
 #include "tcp/segment_check.h"
 #include "tcp/timers.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
 namespace tern::tcp {
@@ -100,7 +102,7 @@ bool check_repeated_syn(Engine& e, Tcb& c, Arrival& a) {
     e.schedule_output(c);
     return false;
   }
-  s.flags &= static_cast<std::uint8_t>(~kSyn);
+  s.flags &= static_cast<std::uint16_t>(~kSyn);
   s.seq += 1;
   a.was_syn = true;
   return true;
@@ -256,6 +258,7 @@ void check_urgent(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 
 void process_text_and_fin(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
+  if (s.options.has_user_timeout) take_user_timeout(e, c, s.options.user_timeout);
   check_urgent(e, c, s);
   if (s.payload_length > 0 && s.seq.before(c.rcv_nxt) && !s.has(kSyn))
     note_duplicate(c, s.seq, earlier_of(s.seq + s.payload_length, c.rcv_nxt));
@@ -272,6 +275,7 @@ void receive_segment(Engine& e, Tcb& c, Arrival& a) {
   c.last_received = static_cast<Tick>(e.tick);
   if (!check_rst(e, c, a.segment)) return;
   if (!check_syn(e, c, a.segment)) return;
+  note_mark(e, c, a.segment);
   if (!check_ack(e, c, a)) return;
   process_text_and_fin(e, c, a);
 }

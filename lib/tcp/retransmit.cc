@@ -3,12 +3,12 @@
 
 #include "tcp/close.h"
 #include "tcp/icmp_error.h"
-#include "tcp/keepalive.h"
 #include "tcp/loss_timer.h"
 #include "tcp/rack.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
+#include "tcp/user_timeout.h"
 
 namespace tern::tcp {
 namespace {
@@ -21,11 +21,17 @@ bool in_handshake(const Tcb& c) {
 
 // R2 (MUST-20). An active SYN's is a time, kept by TimerKind::kState.
 bool has_given_up(const Engine& e, const Tcb& c) {
-  if (c.state == TcpState::kSynSent) return false;
+  if (c.state == TcpState::kSynSent || !gives_up_by_number(e, c)) return false;
   return c.retransmits > e.config.max_retransmits;
 }
 
 void give_up(Engine& e, Tcb& c) { finish(e, c, CloseReason::kTimedOut); }
+
+// R1 (MUST-20, SHLD-9): the way may be dead, says TCP to IP and to the application.
+void advise(Engine& e, Tcb& c) {
+  e.net.note_no_progress(c.tuple.remote_address, e.now);
+  e.raise(c, event::kStalled);
+}
 
 void enter_recovery(Engine& e, Tcb& c) {
   note_recovery_point(c);
@@ -73,7 +79,7 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
     c.set(flag::kSynPending);
     return;
   }
-  if (c.retransmits == e.config.advise_after) e.raise(c, event::kStalled);  // R1 (SHLD-9)
+  if (c.retransmits == e.config.advise_after) advise(e, c);
   c.congestion.on_rto(c.snd_max - c.snd_una, c.retransmits == 1);
   narrow_reordering_window(c);
   c.rtt.forget_minimum();  // the path may be another
@@ -83,8 +89,8 @@ void on_retransmit_timeout(Engine& e, Tcb& c) {
 void on_persist_timeout(Engine& e, Tcb& c) {
   if (c.send_queue.size() == 0 && !c.has(flag::kFinQueued)) return;
   if (c.persist_probes < 0xff) ++c.persist_probes;
-  if (c.persist_probes > e.config.max_persist_probes ||
-      user_timeout_is_over(e, c, c.persist_probes, c.rtt.rto()))
+  const bool given_up = c.persist_probes > e.config.max_persist_probes && gives_up_by_number(e, c);
+  if (given_up || user_timeout_is_over(e, c, c.persist_probes, c.rtt.rto()))
     return finish(e, c, CloseReason::kTimedOut);
   c.rtt.back_off(e.config);
   c.set(flag::kProbe | flag::kBackedOff);

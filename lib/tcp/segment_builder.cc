@@ -5,9 +5,12 @@
 #include <array>
 #include <cstring>
 
+#include "tcp/ecn.h"
 #include "tcp/mss.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
+#include "tcp/urgent.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 #include "wire/checksum.h"
 #include "wire/ethernet.h"
@@ -20,6 +23,7 @@ using namespace wire::tcp_flag;
 
 constexpr std::size_t kIpOffset = wire::kEthernetHeaderBytes;
 constexpr std::size_t kTimestampOptionBytes = 12;
+constexpr std::uint32_t kUserTimeoutOptionBytes = 4;
 
 /// Where things lie in a frame. The template has IPv4's form: of IPv6's header it keeps the first 8
 /// bytes, at the same place, and the addresses come from the book.
@@ -146,15 +150,18 @@ std::size_t write_syn_options(const Engine& e, const Tcb& c, std::byte* out) {
   options.sack_permitted = answer ? c.has(flag::kSack) : e.config.sack;
   options.has_window_scale = answer ? c.has(flag::kWindowScaling) : e.config.window_scaling;
   options.window_scale = window_scale_for(e.config.max_receive_buffer);
+  options.has_user_timeout = !answer && tells_user_timeout(e, c);
+  options.user_timeout = told_user_timeout(c);
   return wire::write_tcp_options(options, out);
 }
 
 // RFC 2018 4, RFC 2883 4: the duplicate first, then what is held, as many blocks as the segment has
 // room for.
 void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
-  const std::uint32_t room = std::min<std::uint32_t>(
-      c.snd_mss - length, wire::kTcpMaxOptionBytes -
-                              (options.has_timestamp ? std::uint32_t{kTimestampOptionBytes} : 0));
+  const std::uint32_t told = options.has_user_timeout ? kUserTimeoutOptionBytes : 0;
+  const std::uint32_t timestamp = options.has_timestamp ? kTimestampOptionBytes : 0;
+  constexpr std::uint32_t kMost = wire::kTcpMaxOptionBytes;
+  const std::uint32_t room = std::min(c.snd_mss - length - told, kMost - timestamp - told);
   const std::size_t limit = room < 4 ? 0 : std::min<std::size_t>((room - 4) / 8, 4);
   if (limit == 0) {
     // Full of text. Whoever waits for the news gets an ACK of its own.
@@ -172,20 +179,32 @@ void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOpt
   options.sack_count = static_cast<std::uint8_t>(count);
 }
 
-[[gnu::noinline]] std::size_t write_rare_options(const Engine& e, Tcb& c, const SegmentSpec& spec,
-                                                 std::byte* out) {
+// RFC 5482 3.2: in the first segment that has room for it, no more than that: it is a wish.
+void add_user_timeout(Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
+  Extras& extras = e.extras[e.index_of(c)];
+  if (!extras.tell_timeout || c.snd_mss - length < kUserTimeoutOptionBytes) return;
+  extras.tell_timeout = false;
+  options.has_user_timeout = true;
+  options.user_timeout = told_user_timeout(c);
+}
+
+std::size_t write_rare_options(Engine& e, Tcb& c, const SegmentSpec& spec, std::byte* out) {
   if ((spec.flags & kSyn) != 0) return write_syn_options(e, c, out);
   wire::TcpOptions options;
   options.has_timestamp = c.has(flag::kTimestamps);
   options.ts_value = timestamp_now(e, c);
   options.ts_echo_reply = c.ts_recent;
+  if (c.has(flag::kSpecial)) add_user_timeout(e, c, spec.length, options);
   if (c.has(flag::kSack)) add_sack_blocks(e, c, spec.length, options);
   return wire::write_tcp_options(options, out);
 }
 
-std::size_t write_options(const Engine& e, Tcb& c, const SegmentSpec& spec, std::byte* out) {
-  if (c.has(flag::kSynPending | flag::kHasGap | flag::kDsack)) [[unlikely]]
-    return write_rare_options(e, c, spec, out);
+// Nothing but a timestamp, and no flags but the caller's.
+bool is_rare(const Tcb& c) {
+  return c.has(flag::kSynPending | flag::kHasGap | flag::kDsack | flag::kSpecial);
+}
+
+std::size_t write_options(const Engine& e, const Tcb& c, std::byte* out) {
   return c.has(flag::kTimestamps) ? write_timestamp(e, c, out) : 0;
 }
 
@@ -324,17 +343,70 @@ void finish_whole_frame(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_
   set_metadata(ip, frame);
 }
 
+void set_ect(V4, std::byte* ip) {
+  const std::uint16_t before = load_be16(ip);
+  store_u8(ip + 1, static_cast<std::uint8_t>((load_u8(ip + 1) & ~3u) | kEct0));
+  wire::store_checksum(
+      ip + wire::kIpv4ChecksumOffset,
+      wire::checksum_update_16(wire::load_checksum(ip + wire::kIpv4ChecksumOffset),
+                               __builtin_bswap16(before), __builtin_bswap16(load_be16(ip))));
+}
+
+void set_ect(V6, std::byte* ip) {
+  store_be32(ip, (load_be32(ip) & ~0x00300000u) | std::uint32_t{kEct0} << 20);
+}
+
+// What Extras says of this segment, in the copy of the template and in the flags.
 template <class Ip>
-[[gnu::always_inline]] inline void build_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
-                                                 Frame& frame) {
-  copy_template(ip, e, c, frame.data);
+SegmentSpec mark_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec, std::byte* frame) {
+  using namespace wire::tcp_flag;
+  Extras& extras = e.extras[e.index_of(c)];
+  const EcnMarks ecn = ecn_marks(c, extras, spec.seq, spec.length);
+  spec.flags |= ecn.flags;
+  if (ecn.capable) set_ect(ip, frame + kIpOffset);
+  const std::uint16_t pointer = urgent_pointer(extras, spec.seq);
+  if (pointer != 0) {
+    spec.flags |= kUrg;
+    store_be16(frame + Ip::kTcpOffset + wire::kTcpUrgentOffset, pointer);
+  }
+  if (!extras.snd_up.after(c.snd_una)) extras.urgent = false;
+  if (!extras.ecn && !extras.urgent && !extras.tell_timeout) c.clear(flag::kSpecial);
+  return spec;
+}
+
+template <class Ip>
+[[gnu::always_inline]] inline void fill_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+                                                std::uint32_t header_bytes, Frame& frame) {
   std::byte* tcp = frame.data + Ip::kTcpOffset;
-  const auto header_bytes = static_cast<std::uint32_t>(
-      wire::kTcpHeaderBytes + write_options(e, c, spec, tcp + wire::kTcpHeaderBytes));
   patch_tcp_header(e, c, spec, header_bytes, tcp);
   if (spec.length > 0)
     c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
   finish_from_template(ip, e, frame, header_bytes, spec.length);
+}
+
+// With options or flags that few segments have.
+template <class Ip>
+[[gnu::noinline]] void build_rare_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+                                          Frame& frame) {
+  copy_template(ip, e, c, frame.data);
+  const auto header_bytes = static_cast<std::uint32_t>(
+      wire::kTcpHeaderBytes +
+      write_rare_options(e, c, spec, frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes));
+  const bool plain = !c.has(flag::kSpecial) || (spec.flags & (kSyn | kRst)) != 0;
+  fill_segment(ip, e, c, plain ? spec : mark_segment(ip, e, c, spec, frame.data), header_bytes,
+               frame);
+}
+
+template <class Ip>
+[[gnu::always_inline]] inline void build_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+                                                 Frame& frame) {
+  if (is_rare(c)) [[unlikely]]
+    return build_rare_segment(ip, e, c, spec, frame);
+  copy_template(ip, e, c, frame.data);
+  const auto header_bytes = static_cast<std::uint32_t>(
+      wire::kTcpHeaderBytes +
+      write_options(e, c, frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes));
+  fill_segment(ip, e, c, spec, header_bytes, frame);
 }
 
 [[gnu::noinline]] void build_segment_v6(Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {

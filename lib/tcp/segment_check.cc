@@ -46,11 +46,11 @@ void trim_to_window(const Tcb& c, wire::TcpSegment& s) {
   if (s.seq.before(c.rcv_nxt)) {
     std::uint32_t excess = c.rcv_nxt - s.seq;
     if (s.has(kSyn)) {
-      s.flags &= static_cast<std::uint8_t>(~kSyn);
+      s.flags &= static_cast<std::uint16_t>(~kSyn);
       --excess;
     }
     if (excess > s.payload_length) {
-      s.flags &= static_cast<std::uint8_t>(~kFin);
+      s.flags &= static_cast<std::uint16_t>(~kFin);
       excess = s.payload_length;
     }
     s.payload += excess;
@@ -61,7 +61,7 @@ void trim_to_window(const Tcb& c, wire::TcpSegment& s) {
   const SeqNum end = s.seq + s.payload_length;
   if (end.after(edge)) {
     s.payload_length = edge.after(s.seq) ? edge - s.seq : 0;
-    s.flags &= static_cast<std::uint8_t>(~(kFin | kPsh));
+    s.flags &= static_cast<std::uint16_t>(~(kFin | kPsh));
   }
 }
 

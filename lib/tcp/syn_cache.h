@@ -17,9 +17,10 @@ namespace tern::tcp {
 /// that a listener has not accepted yet. What a flood of forged SYNs can take up is these records
 /// and nothing else.
 struct HalfOpen {
-  // Bits of `flags`: what the SYN offered, and that its answer went out more than once.
+  // Bits of `flags`: what the SYN offered, and that its answer went out more than once, or agrees
+  // to ECN.
   static constexpr std::uint8_t kTimestamps = 1, kWindowScale = 2, kSackPermitted = 4, kMss = 8,
-                                kRepeated = 16;
+                                kRepeated = 16, kEcn = 32;
   static constexpr std::uint8_t kOnNoList = 0xff;
 
   flow::FourTuple4 tuple;

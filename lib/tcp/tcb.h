@@ -26,7 +26,7 @@ using wire::SeqNum;
 /// What the application will hear after the burst; bits of Tcb::events.
 namespace event {
 inline constexpr std::uint8_t kEstablished = 1, kReadable = 2, kWritable = 4, kPeerFinished = 8,
-                              kClosed = 16, kUrgent = 32, kStalled = 64;
+                              kClosed = 16, kUrgent = 32, kStalled = 64, kSoftError = 128;
 }
 
 /// Bits of Tcb::flags.
@@ -59,7 +59,7 @@ inline constexpr std::uint32_t kRetransmitHead =
 inline constexpr std::uint32_t kProbe = 1u << 19;  // send a zero-window probe
 inline constexpr std::uint32_t kWantWritable =
     1u << 20;  // something was refused: tell when there is room
-inline constexpr std::uint32_t kFinished = 1u << 21;  // on_peer_finished has been raised
+inline constexpr std::uint32_t kExtras = 1u << 21;  // Engine::extras has something of it
 inline constexpr std::uint32_t kClosePending =
     1u << 22;  // the protocol is through; on_closed when all is read
 inline constexpr std::uint32_t kInTable = 1u << 23;      // the connection table names this TCB
@@ -70,9 +70,26 @@ inline constexpr std::uint32_t kTiming = 1u << 27;       // rtt_seq/rtt_start ti
 inline constexpr std::uint32_t kRecoverValid =
     1u << 28;                                        // recover is meaningful (RFC 6582 3.2 step 1)
 inline constexpr std::uint32_t kStarved = 1u << 30;  // on the starved list
-inline constexpr std::uint32_t kAnnounced = 1u << 29;  // the application knows of the connection
-inline constexpr std::uint32_t kDsack = 1u << 31;      // the next ACK reports `dsack` (RFC 2883)
+inline constexpr std::uint32_t kSpecial =
+    1u << 29;  // Extras says of what it sends: urgent, ECN, or an option
+inline constexpr std::uint32_t kDsack = 1u << 31;  // the next ACK reports `dsack` (RFC 2883)
 }  // namespace flag
+
+/// What few connections have any of, and so is kept beside the TCBs: see extras_of().
+struct Extras {
+  SeqNum snd_up;      // SND.UP (RFC 9293 3.8.5), if urgent
+  SeqNum window_end;  // of the window that has been reduced for a mark (RFC 3168 6.1.2)
+  std::uint8_t icmp_type, icmp_code;  // of the last soft error
+  bool urgent : 1;                    // snd_up is after snd_una
+  bool tell_timeout : 1;     // the next segment with an ACK says our user time-out (RFC 5482)
+  bool fixed_timeout : 1;    // the application has set it: the peer's does not count
+  bool adopted_timeout : 1;  // it follows from the peer's: R2 is a time and no number
+  bool ecn : 1;              // negotiated (RFC 3168)
+  bool echo_mark : 1;        // a mark has come: ECE on every ACK until the peer's CWR
+  bool tell_reduced : 1;     // CWR goes with the next new data
+  bool reduced : 1;          // window_end means something
+};
+static_assert(sizeof(Extras) <= 16);
 
 /// The deadlines of a connection; one wheel node stands for the earliest.
 enum class TimerKind : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kState, kKeepalive };
@@ -173,7 +190,10 @@ struct alignas(64) Tcb {
   Tick keepalive_idle, keepalive_interval;  // ticks; keepalive_idle 0 = off
   std::uint16_t rcv_mss;   // largest segment the peer has sent: how much is "two full segments"
   std::uint16_t peer_mss;  // as announced, or 536 (MUST-15)
-  CloseReason close_reason;
+  CloseReason close_reason : 4;
+  bool announced : 1;         // the application knows of the connection
+  bool peer_finish_told : 1;  // on_peer_finished has been called
+  bool no_error_reports : 1;  // the application wants no on_soft_error (SHLD-20)
   bool partial_ack_seen : 1;  // in this recovery (RFC 6582 3.2 step 3)
   bool syn_retransmitted : 1;
   bool timed_out : 1;         // and no round trip has been sampled since
@@ -204,6 +224,6 @@ struct alignas(64) Tcb {
 static_assert(offsetof(Tcb, receive_queue) == 64, "line 0 ends where the queues begin");
 static_assert(offsetof(Tcb, header) == 192, "sending and timers take lines 1 and 2");
 static_assert(sizeof(Tcb) <= 448,
-              "with a table slot pair and a wheel node: <= 512 bytes a connection");
+              "with a table slot pair, a wheel node and Extras: <= 512 bytes a connection");
 
 }  // namespace tern::tcp

@@ -4,12 +4,13 @@
 #include <algorithm>
 
 #include "tcp/close.h"
-#include "tcp/keepalive.h"
+#include "tcp/ecn.h"
 #include "tcp/loss_probe.h"
 #include "tcp/loss_timer.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/segment_builder.h"
 #include "tcp/timers.h"
+#include "tcp/user_timeout.h"
 #include "wire/ethernet.h"
 
 namespace tern::tcp {
@@ -231,7 +232,8 @@ bool send_due_probe(Engine& e, Tcb& c) {
 
 bool send_syn(Engine& e, Tcb& c) {
   const bool passive = c.state == TcpState::kSynReceived;
-  const std::uint8_t flags = static_cast<std::uint8_t>(passive ? kSyn | kAck : kSyn);
+  std::uint8_t flags = static_cast<std::uint8_t>(passive ? kSyn | kAck : kSyn);
+  if (syn_asks_for_ecn(e, c)) flags |= kEce | kCwr;
   if (!send_segment(e, c, {.seq = c.iss, .flags = flags})) return false;
   if (c.snd_max != c.iss) {
     ++e.counters.retransmitted;

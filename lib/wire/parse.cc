@@ -95,6 +95,9 @@ template <class PseudoSum>
   return DropReason::kNone;
 }
 
+// RFC 3168 5: by IPv4's type of service, or IPv6's traffic class.
+constexpr bool is_marked(std::uint8_t traffic_class) { return (~traffic_class & 3) == 0; }
+
 DropReason parse_icmp4(const Ipv4Header& ip, std::span<std::byte> message, ParsedFrame& out) {
   if (!parse_icmp(message)) return DropReason::drop_icmp;
   out.source_address = ip.source;
@@ -124,7 +127,10 @@ DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<s
       return checksum_pseudo_ipv4(ip.source, ip.destination, ip_protocol::kTcp,
                                   static_cast<std::uint16_t>(payload.size()));
     };
-    return parse_tcp(frame, context, pseudo_sum, payload, out.segment);
+    const DropReason result = parse_tcp(frame, context, pseudo_sum, payload, out.segment);
+    if (is_marked(ip.traffic_class)) [[unlikely]]
+      out.segment.flags |= kCongestionExperienced;
+    return result;
   }
   if (ip.protocol != ip_protocol::kIcmp) return DropReason::drop_ip_protocol;
   out.kind = FrameKind::kIcmp4;
@@ -164,7 +170,10 @@ DropReason parse_tcp6(const Frame& frame, const ParseContext& context, std::span
         std::span<const std::byte, kBothAddresses>(out.ipv6 + 8, kBothAddresses), ip_protocol::kTcp,
         static_cast<std::uint32_t>(segment.size()));
   };
-  return parse_tcp(frame, context, pseudo_sum, segment, out.segment);
+  const DropReason result = parse_tcp(frame, context, pseudo_sum, segment, out.segment);
+  const Ipv6View ip(std::span<const std::byte, kIpv6HeaderBytes>(out.ipv6, kIpv6HeaderBytes));
+  if (is_marked(ip.traffic_class())) out.segment.flags |= kCongestionExperienced;
+  return result;
 }
 
 DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {

@@ -43,6 +43,11 @@ void parse_option(std::uint8_t kind, std::span<const std::byte> value, TcpOption
       options.ts_value = load_be32(value.data());
       options.ts_echo_reply = load_be32(value.data() + 4);
       return;
+    case tcp_option::kUserTimeout:
+      if (value.size() != 2 || options.has_user_timeout) return;
+      options.has_user_timeout = true;
+      options.user_timeout = load_be16(value.data());
+      return;
     default:
       return;
   }
@@ -118,6 +123,11 @@ std::size_t write_tcp_options(const TcpOptions& options, std::byte* out) {
   }
   if (options.has_window_scale) {
     p = put_bytes(p, kNop, tcp_option::kWindowScale, 3, options.window_scale);
+  }
+  if (options.has_user_timeout) {
+    p = put_bytes(p, tcp_option::kUserTimeout, 4,
+                  static_cast<std::uint8_t>(options.user_timeout >> 8),
+                  static_cast<std::uint8_t>(options.user_timeout));
   }
   p = put_sack(p, options, kTcpMaxOptionBytes - static_cast<std::size_t>(p - out));
   return static_cast<std::size_t>(p - out);

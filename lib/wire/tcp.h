@@ -15,13 +15,16 @@ namespace tern::wire {
 
 inline constexpr std::size_t kTcpHeaderBytes = 20;
 inline constexpr std::size_t kTcpMaxOptionBytes = 40;
-inline constexpr std::size_t kTcpChecksumOffset = 16;
+inline constexpr std::size_t kTcpChecksumOffset = 16, kTcpUrgentOffset = 18;
 
 /// RFC 9293 3.1, the control bits.
 namespace tcp_flag {
 inline constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10,
                               kUrg = 0x20, kEce = 0x40, kCwr = 0x80;
 }
+
+/// IP's mark (RFC 3168 5), beside tcp_flag's bits in TcpSegment::flags.
+inline constexpr std::uint16_t kCongestionExperienced = 0x100;
 
 struct SackBlock {
   SeqNum begin, end;  // [begin, end)
@@ -31,31 +34,34 @@ struct SackBlock {
 struct TcpOptions {
   std::uint32_t ts_value = 0;  // if has_timestamp (RFC 7323)
   std::uint32_t ts_echo_reply = 0;
-  std::uint16_t mss = 0;          // if has_mss
   std::uint8_t sack_count = 0;    // blocks in `sack` (RFC 2018)
-  bool has_timestamp = false;     // beside sack_count: see has_timestamp_only()
+  bool has_timestamp = false;     // these four stand together: see has_only_timestamp()
+  bool has_user_timeout = false;  // RFC 5482
   std::uint8_t window_scale = 0;  // if has_window_scale; clamped to 14
+  std::uint16_t mss = 0;          // if has_mss
   bool has_mss = false;
-  bool has_window_scale = false;
-  bool sack_permitted = false;
+  bool has_window_scale : 1 = false;
+  bool sack_permitted : 1 = false;
+  std::uint16_t user_timeout = 0;  // as on the wire; meaningful if has_user_timeout
   std::array<SackBlock, 4> sack{};
 
-  /// A timestamp and no SACK blocks, as nearly every segment has it: one comparison for both.
-  bool has_timestamp_only() const {
-    std::uint8_t both[2];
-    std::memcpy(both, &sack_count, 1);
-    std::memcpy(both + 1, &has_timestamp, 1);
-    return std::bit_cast<std::uint16_t>(both) == std::bit_cast<std::uint16_t>(kTimestampOnly);
+  /// A timestamp, or not even that, and nothing else that a segment without SYN can say: one
+  /// comparison.
+  bool has_only_timestamp(bool timestamp) const {
+    std::uint8_t four[4];
+    std::memcpy(four, &sack_count, 1);
+    std::memcpy(four + 1, &has_timestamp, 1);
+    std::memcpy(four + 2, &has_user_timeout, 1);
+    std::memcpy(four + 3, &window_scale, 1);
+    const std::uint8_t wanted[4] = {0, timestamp, 0, 0};
+    return std::bit_cast<std::uint32_t>(four) == std::bit_cast<std::uint32_t>(wanted);
   }
-
- private:
-  static constexpr std::uint8_t kTimestampOnly[2] = {0, 1};
 };
 
 /// IANA's TCP option kinds.
 namespace tcp_option {
 inline constexpr std::uint8_t kEnd = 0, kNop = 1, kMss = 2, kWindowScale = 3, kSackPermitted = 4,
-                              kSack = 5, kTimestamp = 8;
+                              kSack = 5, kTimestamp = 8, kUserTimeout = 28;
 }
 
 /// RFC 7323 2.3: a larger shift is used as 14.
@@ -73,7 +79,7 @@ bool parse_tcp_options_one_by_one(std::span<const std::byte> bytes, TcpOptions& 
 /// whose length is illegal (0, 1, or past the end) parsing stops, what came before stands, and the
 /// answer is false (MUST-7). Always advances. A known kind whose length is legal but not its own is
 /// skipped, as an unknown kind is (MUST-6). Sets everything in `options`; a value whose flag is
-/// clear is zero, and blocks of `sack` beyond sack_count mean nothing.
+/// clear is zero (but user_timeout's), and blocks of `sack` beyond sack_count mean nothing.
 inline bool parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& options) {
   if (bytes.size() != kAlignedTimestampBytes || load_be32(bytes.data()) != kAlignedTimestamp) {
     return tcp_internal::parse_tcp_options_one_by_one(bytes, options);
@@ -84,6 +90,7 @@ inline bool parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& opti
   options.window_scale = 0;
   options.sack_count = 0;
   options.has_timestamp = true;
+  options.has_user_timeout = false;
   options.has_mss = false;
   options.has_window_scale = false;
   options.sack_permitted = false;
@@ -92,11 +99,11 @@ inline bool parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& opti
 
 /// Writes the options in the order that Linux uses, with NOP padding to a multiple of 4, and
 /// returns the bytes written (0..40). Writes MSS, SACK-permitted and window scale if their has_/
-/// flags are set (callers set them on SYNs only), then timestamp, then as many SACK blocks as fit.
-/// `out` has room for kTcpMaxOptionBytes.
+/// flags are set (callers set them on SYNs only), timestamp, user time-out, then as many SACK
+/// blocks as fit. `out` has room for kTcpMaxOptionBytes.
 ///
 /// Linux's order is: MSS; timestamp, which takes SACK-permitted in place of its two NOPs; SACK-
-/// permitted if it is still to come; window scale; SACK blocks.
+/// permitted if it is still to come; window scale; SACK blocks. (It has no user time-out.)
 std::size_t write_tcp_options(const TcpOptions& options, std::byte* out);
 
 /// Bytes that claim to be a TCP header (RFC 9293 3.1), its first 20.
@@ -154,13 +161,13 @@ struct TcpSegment {
   SeqNum ack{};              // meaningful if flags & kAck
   std::uint16_t window = 0;  // as on the wire, unscaled
   std::uint16_t urgent = 0;
-  std::uint8_t flags = 0;  // tcp_flag bits
-  bool options_ok = true;  // false: an illegal option length was met
+  std::uint16_t flags = 0;  // tcp_flag bits, and kCongestionExperienced
+  bool options_ok = true;   // false: an illegal option length was met
   std::uint32_t payload_length = 0;
   std::byte* payload = nullptr;
   TcpOptions options;
 
-  bool has(std::uint8_t flag) const { return (flags & flag) != 0; }
+  bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
   /// Sequence space used: data, SYN and FIN (RFC 9293 3.4).
   std::uint32_t length() const {
     return payload_length + (has(tcp_flag::kSyn) ? 1 : 0) + (has(tcp_flag::kFin) ? 1 : 0);

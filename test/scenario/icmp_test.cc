@@ -130,6 +130,44 @@ TEST(IcmpError, NoneEndsASynchronizedConnection) {
     }
 }
 
+// MUST-47, SHLD-25: what does not end the connection is told, once a poll.
+TEST(IcmpError, SoftOnesAreTold) {
+  Established t;
+  t.write(100);
+  t.take();
+  in(t, {.code = kHost, .seq = 1});
+  in(t, {.type = kTimeExceeded, .code = 0, .seq = 1});
+  in(t, {.code = kPort, .seq = 1});
+  in(t, {.code = kHost, .seq = 5000});  // not in flight
+  in(t, {.code = kTooBig, .mtu = 1000, .seq = 1});
+  EXPECT_EQ(
+      t.record().soft_errors,
+      (std::vector<SoftError>{{kUnreachable, kHost}, {kTimeExceeded, 0}, {kUnreachable, kPort}}));
+  t.take();
+}
+
+TEST(IcmpError, SoftOnesAreToldWhileConnecting) {
+  SynSent t;
+  in(t, {.code = kHost});
+  EXPECT_EQ(t.record().soft_errors, (std::vector<SoftError>{{kUnreachable, kHost}}));
+  t.take();
+}
+
+TEST(IcmpError, ReportsCanBeSwitchedOff) {  // SHLD-20
+  Given given;
+  given.stack.tcp.report_soft_errors = false;
+  Established t(given);
+  t.write(100);
+  t.take();
+  in(t, {.code = kHost, .seq = 1});
+  t.connection().set_error_reports(true);
+  in(t, {.code = kHost, .seq = 1});
+  t.connection().set_error_reports(false);
+  in(t, {.code = kHost, .seq = 1});
+  EXPECT_EQ(t.record().soft_errors.size(), 1u);
+  EXPECT_EQ(t.counters().icmp_errors_in, 3u);
+}
+
 TEST(IcmpError, IsBelievedOnlyAboutWhatIsInFlight) {
   Established t;
   t.write(100);

@@ -86,6 +86,19 @@ TEST(Ipv6, ConnectsAndIsSeen) {
   EXPECT_FALSE(t.stack().find({numbered_address(1), 7000}, {numbered_address(3), 40000}));
 }
 
+TEST(Ipv6, ConnectsFromTheAddressThatIsAskedFor) {
+  Script t;
+  const IpAddress own = *IpAddress::parse("fe80::ff:fe00:1");
+  const auto c =
+      t.stack().connect({.remote = {numbered_address(2), 80}, .local_address = own}, t.app);
+  ASSERT_TRUE(c);
+  t.poll();
+  EXPECT_EQ(c->local().address, own);
+  const std::vector<Segment> sent = t.take();
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_EQ(sent[0].path.source, own);
+}
+
 TEST(Ipv6, AddressesThatNoHostHasAreRefused) {
   Script t;
   for (const char* bad : {"::", "::1", "ff02::1", "::ffff:10.0.0.2", "fd00::1"}) {

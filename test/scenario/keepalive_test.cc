@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Peers that have gone without a word: keepalive (RFC 9293 3.8.4) and the user time-out (RFC 5482).
+// Peers that have gone without a word: keepalive (RFC 9293 3.8.4).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -127,46 +127,6 @@ TEST(Keepalive, ThePeersIsAnswered) {
   t.in(seg(".", 0, 1, "g"));
   t.out({ack(1, 1)});
   EXPECT_EQ(t.record().received, "");
-}
-
-TEST(UserTimeout, EndsTheConnectionOnTheTick) {
-  Given given;
-  given.stack.tcp.user_timeout = 1s;
-  Established t(given);
-  t.write(100);
-  t.out({data(1, 100, 1, "P.")});
-  for (const Duration time : {200ms, 600ms}) t.out_at(time, {data(1, 100, 1, "P.")});
-  t.silent_to(1s - 100us);
-  EXPECT_EQ(t.state(), kEstablished);
-  t.run_to(1s);
-  EXPECT_EQ(t.state(), kClosed);
-  EXPECT_EQ(t.record().reason, CloseReason::kTimedOut);
-}
-
-TEST(UserTimeout, ProgressBeginsItAnew) {
-  Established t;
-  t.connection().set_user_timeout(1s);
-  t.write(100);
-  t.run_to(900ms);
-  t.in(ack(1, 51));
-  t.run_to(1899ms);
-  EXPECT_EQ(t.state(), kEstablished);
-  t.run_to(1900ms);
-  EXPECT_EQ(t.state(), kClosed);
-  t.take();
-}
-
-TEST(UserTimeout, OfAPeerThatShutItsWindowAndVanished) {
-  Given given;
-  given.peer_syn.window = 0;
-  Established t(given);
-  t.connection().set_user_timeout(1s);
-  t.write(100);
-  t.run_to(1s - 100us);
-  EXPECT_EQ(t.state(), kEstablished);
-  t.run_to(1s);
-  EXPECT_EQ(t.state(), kClosed);
-  t.take();
 }
 
 }  // namespace

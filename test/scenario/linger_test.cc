@@ -92,6 +92,24 @@ TEST(Stalled, IsToldAfterThreeRepetitions) {
   t.take();
 }
 
+// MUST-20: IP hears of it as well, and looks whether the next hop is there.
+TEST(Stalled, HasTheNextHopLookedAt) {
+  Established t;
+  const auto asked = [&] {
+    return t.counters().arp_requests_out + t.counters().nd_solicitations_out;
+  };
+  t.run_to(5s);  // the stack has announced itself
+  t.mark();
+  t.write(100);
+  t.run_to(1400ms - 100us);
+  const std::uint64_t before = asked();
+  t.run_to(1400ms);
+  EXPECT_EQ(asked(), before + 1);
+  t.run_to(3s);
+  EXPECT_EQ(asked(), before + 1) << "it has answered";
+  t.take();
+}
+
 TEST(Stalled, IsNotToldIfNotWanted) {
   Given given;
   given.stack.tcp.advise_after = 0;

@@ -61,6 +61,25 @@ TEST(Open, PassiveWithAllOptions) {
   EXPECT_EQ(t.info().srtt_us, 10'000u);
 }
 
+// MUST-43.
+TEST(Open, FromAGivenAddress) {
+  Script t;
+  const Endpoint peer{numbered_address(2), 80};
+  const auto connect = [&](IpAddress local) {
+    return t.stack().connect({.remote = peer, .local_address = local}, t.app);
+  };
+  const auto c = connect(numbered_address(1));
+  ASSERT_TRUE(c);
+  EXPECT_EQ(c->local().address, numbered_address(1));
+  EXPECT_TRUE(connect(Ipv4Address()));
+  EXPECT_TRUE(connect(Ipv6Address())) << "unspecified of either family";
+  EXPECT_EQ(connect(numbered_address(3)).error(), Errc::kInvalidArgument) << "another's";
+  EXPECT_EQ(connect(Ipv4Address(127, 0, 0, 1)).error(), Errc::kInvalidArgument);
+  const IpAddress other =
+      speaks_v6() ? IpAddress(Ipv4Address(10, 0, 0, 1)) : *IpAddress::parse("fd00::1");
+  EXPECT_EQ(connect(other).error(), Errc::kInvalidArgument) << "of the other family";
+}
+
 TEST(Open, WhatTheStackDoesNotWantIsNotAnswered) {
   Given given = with_all_options();
   given.stack.tcp.timestamps = given.stack.tcp.window_scaling = given.stack.tcp.sack = false;

@@ -72,6 +72,84 @@ TEST(Urgent, AfterThePeersFinMeansNothing) {
   EXPECT_THAT(t.record().urgent, IsEmpty());
 }
 
+Segment marked(std::uint32_t seq, std::size_t bytes, std::uint16_t pointer, std::string flags) {
+  Segment s = data(seq, bytes, 1, std::move(flags));
+  s.urgent = pointer;
+  return s;
+}
+
+// MUST-30, MUST-62: the pointer points behind the urgent data, in whatever segment.
+TEST(UrgentSending, IsMarkedUntilItsEndIsAcknowledged) {
+  Established t;
+  t.connection().set_nodelay(true);
+  t.write(100);
+  t.out({data(1, 100, 1, "P.")});
+  t.write(100, SendFlags::kUrgent);
+  t.out({marked(101, 100, 100, "UP.")});
+  t.write(50);
+  t.out({data(201, 50, 1, "P.")});
+  t.out_at(200ms, {marked(1, 250, 200, "UP.")});
+  t.in(ack(1, 101));
+  t.run_to(1s);
+  t.take();
+  t.in(ack(1, 201));
+  t.write(10);
+  for (const Segment& s : t.take()) EXPECT_EQ(s.urgent, 0) << "the urgent data has arrived";
+  t.in(ack(1, 261));
+}
+
+TEST(UrgentSending, AnAckSaysItToo) {
+  Established t;
+  t.write(100, SendFlags::kUrgent);
+  t.out({marked(1, 100, 100, "UP.")});
+  t.in(ack(0, 1));
+  t.out({ack(101, 1)});
+  t.in(ack(1, 51));
+  t.run_to(1s);
+  for (const Segment& s : t.take()) EXPECT_EQ(s.urgent, 101 - s.seq);
+}
+
+// MUST-31: the pointer goes as far as it can.
+TEST(UrgentSending, MayEndBeyondThePointersReach) {
+  Established t;
+  t.write(100'000, SendFlags::kUrgent);
+  std::uint32_t next = 1;
+  while (next <= 100'000) {
+    for (const Segment& s : t.take()) {
+      EXPECT_EQ(s.urgent, std::min<std::uint32_t>(100'001 - s.seq, 65535));
+      next = s.seq + s.length();
+    }
+    t.in(ack(1, next));
+  }
+}
+
+TEST(UrgentSending, IsToldWhereTheWindowIsShut) {
+  Given given;
+  given.peer_syn.window = 0;
+  Established t(given);
+  t.write(10, SendFlags::kUrgent);
+  t.out({marked(1, 0, 10, "U.")});
+}
+
+TEST(UrgentSending, WhatIsRefusedIsNotTheEnd) {
+  Given given;
+  given.stack.tcp.send_buffer = 65536;
+  Established t(given);
+  const std::string text = stream(0, 70'000);
+  ASSERT_EQ(*t.connection().write(std::as_bytes(std::span(text)), SendFlags::kUrgent), 65536u);
+  t.poll();
+  for (const Segment& s : t.take()) EXPECT_EQ(s.urgent, 0);
+}
+
+TEST(UrgentSending, BeforeTheHandshakeIsThrough) {
+  SynSent t;
+  t.write(5, SendFlags::kUrgent);
+  Segment answer = seg("S.", 0, 1);
+  answer.mss = 1460;
+  t.in(answer);
+  t.out({marked(1, 5, 5, "UP.")});
+}
+
 TEST(IpFields, OfOneConnection) {
   Established t;
   t.connection().set_ttl(3);

@@ -16,7 +16,7 @@ namespace tern::test {
 MATCHER_P(IsSegment, expected, testing::PrintToString(expected)) {
   const auto tcp = [](const Segment& s) {
     return std::tuple(normal_flags(s.flags), s.seq, s.has('.') ? s.ack : 0, s.window, s.urgent,
-                      s.mss, s.sack_permitted, s.ts, s.wscale, s.sack, s.payload);
+                      s.mss, s.sack_permitted, s.ts, s.wscale, s.sack, s.user_timeout, s.payload);
   };
   return arg.ip_checksum_ok && arg.tcp_checksum_ok && tcp(arg) == tcp(expected);
 }

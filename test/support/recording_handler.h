@@ -20,7 +20,8 @@ struct ConnectionRecord {
   unsigned peer_finished = 0;
   unsigned stalled = 0;
   unsigned closed = 0;
-  std::vector<std::size_t> urgent;    // the bytes of each on_urgent
+  std::vector<std::size_t> urgent;  // the bytes of each on_urgent
+  std::vector<SoftError> soft_errors;
   std::optional<CloseReason> reason;  // of on_closed
   std::string received;               // every byte read, in order
 };
@@ -37,6 +38,9 @@ class RecordingHandler : public ConnectionHandler {
   void on_urgent(Connection c, std::size_t bytes) override { record_of(c).urgent.push_back(bytes); }
   void on_readable(Connection c) override;
   void on_writable(Connection c) override;
+  void on_soft_error(Connection c, SoftError error) override {
+    record_of(c).soft_errors.push_back(error);
+  }
   void on_stalled(Connection c) override { ++record_of(c).stalled; }
   void on_peer_finished(Connection c) override;
   void on_closed(Connection c, CloseReason reason) override;

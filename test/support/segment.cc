@@ -132,6 +132,10 @@ Bytes options_of(const Segment& segment) {
     out.u8(3);
     out.u8(*segment.wscale);
   }
+  if (segment.user_timeout) {
+    out.u16(0x1c04);
+    out.u16(*segment.user_timeout);
+  }
   if (!segment.sack.empty()) {
     out.u16(0x0101);
     out.u8(5);
@@ -188,6 +192,7 @@ void parse_options(Reader in, Segment& segment) {
     Reader value(in.bytes(length - 2));
     if (kind == 2 && length == 4 && !segment.mss) segment.mss = value.u16();
     if (kind == 3 && length == 3 && !segment.wscale) segment.wscale = value.u8();
+    if (kind == 28 && length == 4 && !segment.user_timeout) segment.user_timeout = value.u16();
     if (kind == 4 && length == 2) segment.sack_permitted = true;
     if (kind == 8 && length == 10 && !segment.ts.present) {
       segment.ts = {value.u32(), 0};
@@ -269,9 +274,9 @@ std::size_t Segment::option_bytes() const { return (options_of(*this).size() + 3
 bool operator==(const Segment& a, const Segment& b) {
   const auto all = [](const Segment& s) {
     return std::tuple(s.path, normal_flags(s.flags), s.seq, s.ack, s.window, s.urgent, s.mss,
-                      s.sack_permitted, s.ts, s.wscale, s.sack, s.raw_options, s.payload, s.ttl,
-                      s.tos, s.ip_id, s.dont_fragment, s.ip_checksum_ok, s.tcp_checksum_ok,
-                      s.pad_to);
+                      s.sack_permitted, s.ts, s.wscale, s.sack, s.user_timeout, s.raw_options,
+                      s.payload, s.ttl, s.tos, s.ip_id, s.dont_fragment, s.ip_checksum_ok,
+                      s.tcp_checksum_ok, s.pad_to);
   };
   return all(a) == all(b);
 }

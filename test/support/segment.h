@@ -73,6 +73,7 @@ struct Segment {
   Timestamps ts{};
   std::optional<std::uint8_t> wscale{};
   std::vector<SackRange> sack{};
+  std::optional<std::uint16_t> user_timeout{};  ///< RFC 5482's option, as on the wire
   Bytes raw_options{};  ///< if set, written instead of the above; a parsed segment has none
   std::string payload{};
   std::uint8_t ttl = 64;    ///< or hop limit

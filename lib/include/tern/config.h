@@ -30,6 +30,13 @@ enum class CongestionAlgorithm : std::uint8_t {
 /// As ss calls it: "reno", "cubic".
 std::string_view to_string(CongestionAlgorithm algorithm);
 
+/// Explicit congestion notification (RFC 3168): marks instead of losses.
+enum class EcnMode : std::uint8_t {
+  kOff,     ///< never
+  kAccept,  ///< where the peer's SYN asks for it, as Linux's default
+  kAsk,     ///< our SYNs ask for it too
+};
+
 /// What TCP does, for every connection of a stack. Durations are exact to TimerWheel's tick, 100
 /// us.
 struct TcpConfig {
@@ -43,6 +50,11 @@ struct TcpConfig {
       15;                    ///< R2: unanswered retransmissions of one segment before giving up
   Duration user_timeout{0};  ///< RFC 5482's local value: unacknowledged for so long, data ends the
                              ///< connection; 0 = R2 alone decides. Per connection: set_user_timeout
+  /// RFC 5482's option: ours is told where there is one, and the peer's adopted within the bounds
+  /// below where the application has set none itself.
+  bool user_timeout_option = false;
+  Duration user_timeout_least = 100s;  ///< RFC 5482 3.1's L_LIMIT; 100 s is RFC 1122's R2
+  Duration user_timeout_most = 24h;    ///< its U_LIMIT: what a peer can make us wait
   Duration keepalive_idle{0};  ///< silence before a keepalive probe; 0 = none are sent (MUST-25).
                                ///< Per connection: set_keepalive
   Duration keepalive_interval = 75s;  ///< between unanswered probes
@@ -72,9 +84,11 @@ struct TcpConfig {
   /// An ICMP "unreachable" that may be temporary ends an active open, as with Linux; RFC 9293
   /// MUST-56 has it wait on.
   bool abort_connect_on_soft_error = false;
+  bool report_soft_errors = true;    ///< on_soft_error; per connection: set_error_reports (SHLD-20)
   bool black_hole_detection = true;  ///< smaller segments when full ones time out (RFC 4821)
   bool window_scaling = true;        ///< RFC 7323; used when the peer agrees
   bool sack = true;                  ///< RFC 2018, 2883; used when the peer agrees
+  EcnMode ecn = EcnMode::kAccept;
   bool header_prediction = true;  ///< off: every segment takes the RFC's steps (tests compare both)
   CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
 };

@@ -98,7 +98,27 @@ class TxChunk {
 
 enum class SendFlags : std::uint8_t {
   kNone = 0,
-  kMore = 1,  ///< more follows at once: a partial segment may wait for it (until the next poll)
+  kMore = 1,    ///< more follows at once: a partial segment may wait for it (until the next poll)
+  kUrgent = 2,  ///< these bytes end urgent data (RFC 6093): the peer is told so, they stay in line
+};
+constexpr SendFlags operator|(SendFlags a, SendFlags b) {
+  return static_cast<SendFlags>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+constexpr SendFlags operator&(SendFlags a, SendFlags b) {
+  return static_cast<SendFlags>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
+}
+constexpr SendFlags operator~(SendFlags a) {
+  return static_cast<SendFlags>(~static_cast<std::uint8_t>(a));
+}
+constexpr bool has_flag(SendFlags flags, SendFlags flag) {
+  return (static_cast<std::uint8_t>(flags) & static_cast<std::uint8_t>(flag)) != 0;
+}
+
+/// What an ICMP message, or ICMPv6 message, has said of a connection that goes on: its type and
+/// code.
+struct SoftError {
+  std::uint8_t icmp_type = 0, icmp_code = 0;
+  friend bool operator==(const SoftError&, const SoftError&) = default;
 };
 
 /// The timer of a connection that runs out next.
@@ -188,11 +208,15 @@ class Connection {
                      unsigned count = 9);
   /// How long what was sent may stay unacknowledged before the connection ends with kTimedOut (RFC
   /// 5482's local value; RFC 9293 MUST-21). 0 = R2 alone decides. Looked at from the first
-  /// retransmission time-out on.
+  /// retransmission time-out on. Where TcpConfig::user_timeout_option is set the peer is told, and
+  /// the peer's own wish no longer counts.
   void set_user_timeout(Duration timeout);
+  /// Whether on_soft_error is called (SHLD-20); at first as TcpConfig::report_soft_errors says.
+  void set_error_reports(bool wanted);
   /// IP's time to live (1..255) of what is sent from now on.
   void set_ttl(std::uint8_t ttl);
-  /// IP's differentiated services code point (0..63) of what is sent from now on.
+  /// IP's differentiated services code point (0..63) of what is sent from now on. Best before
+  /// anything is sent: a change in mid-flow may reorder it (RFC 9293 SHLD-23).
   void set_dscp(std::uint8_t dscp);
   void set_handler(ConnectionHandler& handler);  ///< from the next callback on
   void set_user_data(std::uint64_t value);       ///< the application's own word; 0 at first

@@ -29,6 +29,11 @@ class ConnectionHandler {
   /// TcpConfig::advise_after times. The stack goes on until R2 or the user time-out.
   virtual void on_stalled(Connection) {}
 
+  /// An ICMP error about what is in flight that does not end the connection (RFC 9293 3.9.2.2,
+  /// MUST-47): the way may be broken, or somebody lies. Once a poll at most; not with
+  /// Connection::set_error_reports(false).
+  virtual void on_soft_error(Connection, SoftError) {}
+
   /// The peer has sent FIN and everything before it has been read: no more will arrive. The default
   /// closes our side too; an application that still wants to send does so and closes later.
   virtual void on_peer_finished(Connection c) { c.shutdown_send(); }

@@ -32,6 +32,9 @@ struct ListenOptions {
 struct ConnectOptions {
   Endpoint remote{};
   std::uint16_t local_port = 0;  ///< 0 = drawn (RFC 6056 algorithm 4)
+  /// One of the stack's own, of the remote's family (RFC 9293 MUST-43); unspecified of either
+  /// family: IP's choice.
+  IpAddress local_address{};
 };
 
 /// A listener: stays valid until stop_listening().

@@ -117,6 +117,16 @@ TEST_F(DiscoveryTest, GoesStaleAndWhenUsedIsVerifiedByUnicast) {
   EXPECT_EQ(nud_state(kPeer6), NeighbourState::kReachable);
 }
 
+// RFC 9293 3.8.3, R1: without the delay in which those above may have heard of it.
+TEST_F(DiscoveryTest, AnEntryInDoubtIsVerifiedAtOnce) {
+  resolve6(kPeer6, kPeerMac);
+  net().note_no_progress(handle(kPeer6), now_);
+  EXPECT_EQ(nud_state(kPeer6), NeighbourState::kVerifying);
+  EXPECT_EQ(lines(), Lines{unicast_ns_line(kPeer6, kPeerMac)});
+  receive_na(kPeer6, kPeerMac, "S");
+  EXPECT_EQ(nud_state(kPeer6), NeighbourState::kReachable);
+}
+
 TEST_F(DiscoveryTest, WhoDoesNotAnswerThreeProbesIsAskedForAnew) {
   resolve6(kPeer6, kPeerMac);
   advance(60s);

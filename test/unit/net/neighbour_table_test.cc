@@ -224,6 +224,38 @@ TEST_F(NeighbourTest, AnEntryThatIsNotVerifiedIsRemovedAfterThreeSeconds) {
   EXPECT_EQ(sent(), Sent{arp_request_frame(kPeer)});
 }
 
+// RFC 9293 3.8.3, R1: those above get no answer.
+TEST_F(NeighbourTest, AnEntryInDoubtIsVerifiedAtOnce) {
+  resolve(kPeer, kPeerMac);
+  net().note_no_progress(kPeer, now_);
+  EXPECT_EQ(sent(), Sent{arp_request_frame(kPeer, kPeerMac, kPeerMac)});
+  EXPECT_EQ(link_state(kPeer), LinkState::kReady) << "good until it is known to be gone";
+  net().note_no_progress(kPeer, now_);
+  EXPECT_EQ(sent(), Sent{}) << "that is under way";
+  receive_reply(kPeer, kPeerMac);
+  EXPECT_EQ(net().next_deadline(), now_ + 60s);
+  net().note_no_progress(kPeer, now_);
+  for (int i = 0; i < 3; ++i) advance_exactly(1s);
+  EXPECT_EQ(sent(), Sent(3, arp_request_frame(kPeer, kPeerMac, kPeerMac)));
+  EXPECT_EQ(link_state(kPeer), LinkState::kUnresolved) << "it was gone";
+}
+
+TEST_F(NeighbourTest, WhatIsFarIsDoubtOfTheGateway) {
+  resolve(kGateway, kGatewayMac);
+  net().note_no_progress(kFar, now_);
+  EXPECT_EQ(sent(), Sent{arp_request_frame(kGateway, kGatewayMac, kGatewayMac)});
+}
+
+TEST_F(NeighbourTest, NobodyElseIsDoubted) {
+  net().note_no_progress(kPeer, now_);  // not known
+  EXPECT_EQ(sent(), Sent{});
+  link_state(kPeer);
+  sent();
+  net().note_no_progress(kPeer, now_);  // being asked for
+  net().note_no_progress(kOwn, now_);   // no way there
+  EXPECT_EQ(sent(), Sent{});
+}
+
 TEST_F(NeighbourTest, AnEntryThatNobodyUsedSinceIsForgotten) {
   link_state(kPeer);
   receive_reply(kPeer, kPeerMac);  // and nobody comes for the answer

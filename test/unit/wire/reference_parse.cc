@@ -119,7 +119,7 @@ DropReason reference_tcp(const Reader& frame, std::size_t start, std::size_t end
     return drop_tcp_checksum;
   }
   s.flags = static_cast<std::uint8_t>(frame.at(start + 13, 1));
-  if (insane(s.flags)) return drop_tcp_flags;
+  if (insane(static_cast<std::uint8_t>(s.flags))) return drop_tcp_flags;
   s.seq = SeqNum(frame.at(start + 4, 4));
   s.ack = SeqNum(frame.at(start + 8, 4));
   s.window = static_cast<std::uint16_t>(frame.at(start + 14, 2));
@@ -153,7 +153,11 @@ DropReason reference_ip(const Reader& frame, std::uint64_t flags, const ParseCon
   if (bad_source(out.segment.source_address, context)) return drop_ip_source;
   if (out.segment.destination_address != context.address) return drop_not_for_us;
   const std::size_t start = 14 + header, end = 14 + total;
-  if (frame.at(23, 1) == 6) return reference_tcp(frame, start, end, flags, context, out);
+  if (frame.at(23, 1) == 6) {
+    const DropReason drop = reference_tcp(frame, start, end, flags, context, out);
+    if (frame.at(15, 1) % 4 == 3) out.segment.flags |= 0x100;
+    return drop;
+  }
   if (frame.at(23, 1) != 1) return drop_ip_protocol;
   const auto message = frame.bytes.subspan(start, end - start);
   if (message.size() < 8 || textbook_sum(message) != 0xffff) return drop_icmp;
@@ -209,7 +213,7 @@ ParsedFrame dirty_frame() {
   out.kind = FrameKind::kIcmp4;
   out.drop = DropReason::drop_arp;
   out.source_address = out.segment.source_address = 0xdeadbeef;
-  out.segment.flags = 0xff;
+  out.segment.flags = 0xffff;
   out.segment.options_ok = false;
   out.segment.payload_length = 99999;
   out.segment.options.has_mss = out.segment.options.sack_permitted = true;
@@ -247,11 +251,17 @@ bool reference_parse_options(std::span<const std::byte> bytes, TcpOptions& optio
     options.ts_value = number(timestamp->value, 0, 4);
     options.ts_echo_reply = number(timestamp->value, 4, 4);
   }
+  if (const Option* timeout = find(list, 28, exactly(2))) {
+    options.has_user_timeout = true;
+    options.user_timeout = static_cast<std::uint16_t>(number(timeout->value, 0, 2));
+  }
   return ok;
 }
 
 bool same_options(const TcpOptions& a, const TcpOptions& b) {
   return a.ts_value == b.ts_value && a.ts_echo_reply == b.ts_echo_reply && a.mss == b.mss &&
+         a.has_user_timeout == b.has_user_timeout &&
+         (!a.has_user_timeout || a.user_timeout == b.user_timeout) &&
          a.window_scale == b.window_scale && a.has_timestamp == b.has_timestamp &&
          a.has_mss == b.has_mss && a.has_window_scale == b.has_window_scale &&
          a.sack_permitted == b.sack_permitted && a.sack_count == b.sack_count &&

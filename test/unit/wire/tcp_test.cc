@@ -214,6 +214,8 @@ TEST(TcpOptions, WhatIsWrittenParses) {
     options.has_timestamp = prng.chance(0.5);
     options.has_window_scale = prng.chance(0.5);
     options.sack_permitted = prng.chance(0.5);
+    options.has_user_timeout = prng.chance(0.2);
+    if (options.has_user_timeout) options.user_timeout = static_cast<std::uint16_t>(prng.next());
     options.sack_count = static_cast<std::uint8_t>(prng.below(5));
     if (options.has_mss) options.mss = static_cast<std::uint16_t>(prng.next());
     if (options.has_window_scale) options.window_scale = static_cast<std::uint8_t>(prng.below(15));
@@ -231,7 +233,8 @@ TEST(TcpOptions, WhatIsWrittenParses) {
     ASSERT_TRUE(parse_tcp_options(bytes, parsed));
     const std::size_t heads = (options.has_mss ? 4 : 0) + (options.has_timestamp ? 12 : 0) +
                               (options.sack_permitted && !options.has_timestamp ? 4 : 0) +
-                              (options.has_window_scale ? 4 : 0);
+                              (options.has_window_scale ? 4 : 0) +
+                              (options.has_user_timeout ? 4 : 0);
     options.sack_count = static_cast<std::uint8_t>(
         std::min<std::size_t>(options.sack_count, (kTcpMaxOptionBytes - heads - 4) / 8));
     ASSERT_TRUE(same_options(parsed, options));
