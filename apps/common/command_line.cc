@@ -165,11 +165,24 @@ void CommandLine::fill_in() {
   runtime.stack.tcp.msl = seconds(msl_s_);
 }
 
+// CLI11's words, but for what is no option at all, and with the file where there is one.
+std::string CommandLine::words_of(const CLI::ParseError& error) const {
+  const std::vector<std::string> rest = app_.remaining();
+  const bool has_file = app_.get_config_ptr()->count() > 0;
+  const std::string file = has_file ? app_.get_config_ptr()->results().front() : "";
+  std::string_view what = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty())
+    return fmt::format("no option is called '{}'; EAL's own stand before a '--'", rest.front());
+  constexpr std::string_view kUnknownKey = "INI was not able to parse ";
+  if (what.starts_with(kUnknownKey))
+    return fmt::format("{}: no option is called '{}'", file, what.substr(kUnknownKey.size()));
+  return has_file ? fmt::format("{} (on the command line or in {})", what, file)
+                  : std::string(what);
+}
+
 int CommandLine::answer(const CLI::ParseError& error) const {
   if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
-  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  fmt::print(stderr, "{}: {}{} (see --help)\n", common_.runtime.program, error.what(),
-             unknown ? "; EAL's own stand before a '--'" : "");
+  fmt::print(stderr, "{}: {} (see --help)\n", common_.runtime.program, words_of(error));
   return kUsageError;
 }
 

@@ -44,6 +44,7 @@ class CommandLine {
   void add_network_options();
   void add_other_options();
   void fill_in();
+  std::string words_of(const CLI::ParseError& error) const;
   int answer(const CLI::ParseError& error) const;
 
   CommonOptions& common_;

@@ -113,8 +113,9 @@ int Session::run(tern::Runtime& runtime) {
       runtime.stack(),
       {.remote = {options_.server, options_.port}, .local_port = options_.local_port});
   if (error != tern::Errc::kOk)
-    return fail(fmt::format("{}: {}; see --ip and --gateway", server_name(options_),
-                            tern::to_string(error)));
+    return fail(fmt::format(
+        "{}: {}; see {}", server_name(options_), tern::to_string(error),
+        options_.server.is_v4() ? "--ip and --gateway" : "--ip6, --gateway6 and --host-ip6"));
   conversation_.on_change([&] { runtime.ask(0, [&](tern::Stack&) { client_.pump(); }); });
   std::thread terminal([&] { converse(runtime); });
   const absl::Status status = runtime.run();

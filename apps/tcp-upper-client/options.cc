@@ -10,22 +10,18 @@ namespace {
 
 constexpr const char* kUsage =
     R"(usage: tcp-upper-client [EAL-ARGUMENT... --] -i SERVER [OPTION...]
-Sends lines to an upper-case server and prints its answers, over Tern on DPDK.
+Sends lines to an upper-case server, over Tern on DPDK, and prints its answers.
 Ctrl-D closes. Without a terminal it is a filter: < in > out.
-
   -i, --server ADDRESS     the server's, e.g. 10.0.2.2, fd00::2, [fd00::2]:9999
   -p, --port N             its TCP port (9999)
-  --local-port N           ours (drawn)
-  --connect-timeout S      seconds to wait for an answer to SYN (180)
+  --local-port N  --connect-timeout S  ours (drawn); for an answer to SYN (180)
   --time-wait auto|yes|no  stay for 2 MSL after closing (auto: at a terminal)
 )";
 
 constexpr const char* kExamples =
-    R"(By default it is 10.0.1.2 behind the tap device tern-client, and this host
-(10.0.1.1) forwards its packets.
-examples:
-  tcp-upper-client -i 10.0.2.2         with scripts/run in another terminal
-  echo hello | tcp-upper-client -i 10.0.2.2
+    R"(By default it is 10.0.1.2 behind the tap tern-client; this host routes for it.
+  echo hello | tcp-upper-client -i 10.0.2.2   with scripts/run elsewhere
+exit status: 0 all came back; 1 refused, unreachable, timed out, reset; 2 usage
 )";
 
 constexpr const char* kDefaultIp = "10.0.1.2/24";

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <editline/readline.h>
+#include <langinfo.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <array>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "terminal.h"
 
@@ -29,6 +32,12 @@ void take_line(char* text) {
   line.end = text == nullptr;
   line.text = text == nullptr ? "" : text;
   std::free(text);
+}
+
+// libedit drops the bytes that the locale does not know: without one that is all but ASCII.
+void use_utf8() {
+  std::setlocale(LC_CTYPE, "");
+  if (std::string_view(::nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 // Waits for the person, but no longer than the connection lasts. False: that is over.
@@ -80,6 +89,7 @@ bool converse(Conversation& conversation, std::string text) {
 }  // namespace
 
 void run_prompt(Conversation& conversation) {
+  use_utf8();
   using_history();
   while (auto text = read_line(conversation.end_fd()))
     if (!converse(conversation, *std::move(text))) break;

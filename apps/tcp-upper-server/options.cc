@@ -26,18 +26,21 @@ constexpr const char* kExamples =
 }  // namespace
 
 std::variant<Options, int> parse_options(int argc, const char* const* argv) {
+  static const std::map<std::string, tern::SynCookieMode> kSynCookieModes = {
+      {"auto", tern::SynCookieMode::kAuto},
+      {"always", tern::SynCookieMode::kAlways},
+      {"never", tern::SynCookieMode::kOff}};
   Options options;
   app::CommandLine line(
       {.name = "tcp-upper-server", .ip = "10.0.2.2/24", .usage = kUsage, .examples = kExamples},
       options);
   line.app().add_option("--port", options.port)->check(CLI::Range(1, 65535));
-  const std::map<std::string, tern::SynCookieMode> modes{{"auto", tern::SynCookieMode::kAuto},
-                                                         {"always", tern::SynCookieMode::kAlways},
-                                                         {"never", tern::SynCookieMode::kOff}};
+  std::string syn_cookies = "auto";
   line.app()
-      .add_option("--syn-cookies", options.runtime.stack.tcp.syn_cookies)
-      ->transform(CLI::CheckedTransformer(modes));
+      .add_option("--syn-cookies", syn_cookies)
+      ->check(CLI::IsMember({"auto", "always", "never"}));
   if (const auto status = line.parse(argc, argv)) return *status;
+  options.runtime.stack.tcp.syn_cookies = kSynCookieModes.at(syn_cookies);
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -121,12 +122,17 @@ class ServerWatch {
       bytes_per_connection_ =
           static_cast<double>(bench::resident_bytes() - resident_at_start_) / connections;
     }
-    if (options_.length > Duration::zero() && now - result_.begin.at >= options_.length)
-      runtime_.stop();
+    if (options_.length > Duration::zero() && now - result_.begin.at >= options_.length) stop();
+  }
+
+  // Asked a second time, a runtime leaves its connections without a word.
+  void stop() {
+    if (!std::exchange(is_stopping_, true)) runtime_.stop();
   }
 
   const Options& options_;
   tern::Runtime& runtime_;
+  bool is_stopping_ = false;
   Report report_;
   std::uint64_t resident_at_start_;
   std::vector<std::unique_ptr<ServerWorker>> workers_;
@@ -165,8 +171,10 @@ int measure(Options options) {
   std::unique_ptr<bench::Session> session;
   tern::Runtime* runtime = nullptr;
   Instant leaves = tern::kNever;
+  bool is_stopping = false;
   options.runtime.between_polls = [&](tern::Stack&, Instant now) {
-    if (now >= leaves) return runtime->stop();
+    // Once: asked a second time, a runtime leaves its connections without a word.
+    if (now >= leaves && !std::exchange(is_stopping, true)) return runtime->stop();
     if (leaves != tern::kNever || session->turn(now)) return;
     leaves = now + (session->failure().empty() ? options.stay : Duration::zero());
     client->stop();

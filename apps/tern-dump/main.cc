@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ using app::TelemetryClient;
 using app::WatchTool;
 
 constexpr int kLongestWaitMs = 500;
+constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 62;
 constexpr const char* kHelp =
     R"(usage: tern-dump [OPTION...] [FILTER]
 Prints the packets of a running Tern process as they pass, as tcpdump does.
@@ -44,7 +46,7 @@ command line
 
 struct Options {
   dump::TextOptions text;
-  std::uint64_t count = 0;  // 0: without end
+  std::uint64_t count = kMostPackets;
   std::string write_to;
   std::vector<std::string> filter;
 };
@@ -79,7 +81,7 @@ class PrivatePipe {
 void add_options(CLI::App& app, Options& options, std::string& ignored) {
   app.add_flag("-X", options.text.hex);
   app.add_flag("-S", options.text.absolute);
-  app.add_option("-c", options.count);
+  app.add_option("-c", options.count)->check(CLI::Range(std::uint64_t{1}, kMostPackets));
   app.add_option("-w", options.write_to);
   app.add_option("-i", ignored);
   app.add_flag("-n");
@@ -126,48 +128,57 @@ bool read_pipe(int descriptor, const std::function<bool(std::span<const std::byt
   return true;
 }
 
-int copy_to(const WatchTool& tool, const std::string& path, int pipe) {
+/// What a capture came to.
+struct Outcome {
+  int status = 0;
+  std::uint64_t packets = 0;  ///< shown, or written
+};
+
+Outcome copy_to(const WatchTool& tool, const Options& options, int pipe) {
+  const std::string& path = options.write_to;
   const int out = path == "-"
                       ? STDOUT_FILENO
                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (out < 0) return tool.fail(path + ": " + std::strerror(errno));
+  if (out < 0) return {.status = tool.fail(path + ": " + std::strerror(errno))};
+  Outcome outcome;
   // Whole blocks only: whenever it ends, what was written is a whole capture.
   std::vector<std::byte> pending;
   const bool alive = read_pipe(pipe, [&](std::span<const std::byte> bytes) {
     pending.insert(pending.end(), bytes.begin(), bytes.end());
-    const std::size_t whole = dump::whole_blocks(pending);
-    if (!write_all(out, std::span(pending).first(whole))) return false;
-    pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(whole));
-    return true;
+    const dump::Blocks whole = dump::whole_blocks(pending, options.count - outcome.packets);
+    if (!write_all(out, std::span(pending).first(whole.bytes))) return false;
+    pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(whole.bytes));
+    outcome.packets += whole.packets;
+    return outcome.packets < options.count;
   });
-  return alive ? 0 : tool.fail("the process has ended");
+  if (!alive) outcome.status = tool.fail("the process has ended");
+  return outcome;
 }
 
-int print_packets(const WatchTool& tool, const Options& options, int pipe) {
+Outcome print_packets(const WatchTool& tool, const Options& options, int pipe) {
   dump::PacketText text(options.text);
-  std::uint64_t printed = 0;
+  Outcome outcome;
   dump::PcapngReader reader([&](const dump::Packet& packet) {
-    if (options.count != 0 && printed == options.count) return;
+    if (outcome.packets == options.count) return;
     std::fputs(text(packet).c_str(), stdout);
-    ++printed;
+    ++outcome.packets;
   });
   const bool alive = read_pipe(pipe, [&](std::span<const std::byte> bytes) {
     const bool readable = reader.feed(bytes);
     const bool heard = std::fflush(stdout) == 0;
-    return readable && heard && (options.count == 0 || printed < options.count);
+    return readable && heard && outcome.packets < options.count;
   });
-  return alive ? 0 : tool.fail("the process has ended");
+  if (!alive) outcome.status = tool.fail("the process has ended");
+  return outcome;
 }
 
-// As tcpdump does at its end. A process that has ended tells no more.
-void tell_what_was_lost(TelemetryClient& process, const std::string& path) {
+// Nothing: the process has ended, and tells no more.
+std::optional<std::uint64_t> frames_lost(TelemetryClient& process, const std::string& path) {
   const auto captures = process.ask("/tern/captures");
-  if (!captures.ok()) return;
+  if (!captures.ok()) return std::nullopt;
   for (const auto& capture : *captures)
-    if (capture.value("target", "") == path)
-      fmt::print(stderr, "tern-dump: {} packets, {} lost\n",
-                 capture.value("frames_written", std::uint64_t{0}),
-                 capture.value("frames_lost", std::uint64_t{0}));
+    if (capture.value("target", "") == path) return capture.value("frames_lost", std::uint64_t{0});
+  return std::nullopt;
 }
 
 int dump_process(const WatchTool& tool, TelemetryClient& process, const Options& options) {
@@ -180,10 +191,12 @@ int dump_process(const WatchTool& tool, TelemetryClient& process, const Options&
     return tool.fail(answer->value("error", ""), answer->value("mistake", 0) != 0);
   fmt::print(stderr, "tern-dump: listening on {} of {} (pid {})\n", answer->value("interface", "?"),
              process.program(), process.pid());
-  const int status = options.write_to.empty() ? print_packets(tool, options, pipe.descriptor())
-                                              : copy_to(tool, options.write_to, pipe.descriptor());
-  tell_what_was_lost(process, pipe.path());
-  return status;
+  const Outcome outcome = options.write_to.empty() ? print_packets(tool, options, pipe.descriptor())
+                                                   : copy_to(tool, options, pipe.descriptor());
+  const auto lost = frames_lost(process, pipe.path());
+  fmt::print(stderr, "tern-dump: {} packets{}\n", outcome.packets,
+             lost ? fmt::format(", {} lost", *lost) : "");
+  return outcome.status;
 }
 
 }  // namespace

@@ -39,13 +39,14 @@ void read_options(std::span<const std::byte> options, Packet& packet) {
 
 }  // namespace
 
-std::size_t whole_blocks(std::span<const std::byte> bytes) {
-  std::size_t whole = 0;
-  while (bytes.size() - whole >= kBlockOverhead) {
-    const std::size_t length = load<std::uint32_t>(bytes, whole + 4);
-    if (length < kBlockOverhead) return bytes.size();
-    if (bytes.size() - whole < length) break;
-    whole += length;
+Blocks whole_blocks(std::span<const std::byte> bytes, std::uint64_t limit) {
+  Blocks whole;
+  while (whole.packets < limit && bytes.size() - whole.bytes >= kBlockOverhead) {
+    const std::size_t length = load<std::uint32_t>(bytes, whole.bytes + 4);
+    if (length < kBlockOverhead) return {.bytes = bytes.size(), .packets = whole.packets};
+    if (bytes.size() - whole.bytes < length) break;
+    if (load<std::uint32_t>(bytes, whole.bytes) == kEnhancedPacket) ++whole.packets;
+    whole.bytes += length;
   }
   return whole;
 }

@@ -36,7 +36,14 @@ class PcapngReader {
   bool begun_ = false;
 };
 
-/// How many of the bytes are whole pcapng blocks, from the first on; all if they are no blocks.
-std::size_t whole_blocks(std::span<const std::byte> bytes);
+/// The whole pcapng blocks at the beginning of some bytes.
+struct Blocks {
+  std::size_t bytes = 0;
+  std::uint64_t packets = 0;
+};
+
+/// As many as there are, up to the one that holds packet number `limit`. All of the bytes if they
+/// are no blocks.
+Blocks whole_blocks(std::span<const std::byte> bytes, std::uint64_t limit);
 
 }  // namespace dump

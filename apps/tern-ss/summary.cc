@@ -23,6 +23,8 @@ std::string states_line(const json& usage) {
     for (char& c : word) c = c == '_' ? '-' : c;
     if (count > 0) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", word, count);
   }
+  if (const std::uint64_t waiting = number(usage, "time_wait"); waiting > 0)
+    line += fmt::format("{}time-wait {}", line.empty() ? "" : ", ", waiting);
   return line.empty() ? "none" : line;
 }
 

@@ -56,9 +56,10 @@ std::string fit(std::string line) {
 std::string traffic_lines(const Rates& rates) {
   const auto line = [&](const char* name, const std::string& prefix) {
     const double frames = rates.of(prefix + "_frames"), bursts = rates.of(prefix + "_bursts");
+    std::string bits = short_number(8 * rates.of(prefix + "_bytes"));
+    if (bits.find(' ') == std::string::npos) bits += ' ';
     return fit(fmt::format("{}  {:>8} frames/s  {:>8}b/s  {:5.1f} a burst", name,
-                           short_number(frames), short_number(8 * rates.of(prefix + "_bytes")),
-                           bursts > 0 ? frames / bursts : 0.0));
+                           short_number(frames), bits, bursts > 0 ? frames / bursts : 0.0));
   };
   return line("in ", "rx") + line("out", "tx");
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Daytime protocol (RFC 867) on a DPDK device: whoever connects is told the time, and the
 // server closes. The runtime owns EAL, the device, the loop and the signals.
-//   daytime                       a tap device, tern0: ip address add 10.0.2.1/24 dev tern0;
-//   nc 10.0.2.2 13 daytime -l 1 -a 0000:00:05.0  DPDK's own arguments, for a NIC
+//   daytime                       behind a tap device, tern0
+//   ip address add 10.0.2.1/24 dev tern0; nc 10.0.2.2 13
+//   daytime -l 1 -a 0000:00:05.0  on a NIC, by DPDK's own arguments
 #include <tern/runtime.h>
 
 #include <cstdio>

@@ -120,9 +120,10 @@ absl::Status check_memory(const MemoryPlan& plan, const AvailableMemory& availab
     if (in_hugepages && row.bytes() == plan.mbuf_bytes) continue;
     absl::StrAppend(&sum, sum.empty() ? "" : " + ", row_text(row));
   }
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "not enough memory: ", sum, "; together ", in_mebibytes(need), " of ",
-      in_mebibytes(available.ordinary_bytes), " available: lower the number of connections"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("not enough memory: ", sum, "; together ", in_mebibytes(need), " of ",
+                   in_mebibytes(available.ordinary_bytes),
+                   " available: lower the number of connections or of workers"));
 }
 
 }  // namespace tern::runtime

@@ -2,6 +2,7 @@
 #include "tern/runtime.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <net/if.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -77,6 +78,14 @@ io::DeviceConfig device_config(const RuntimeConfig& config) {
       .rx_interrupts = config.idle == IdleStrategy::kSleep || config.idle == IdleStrategy::kAuto,
       .rss_secret = key_for(config.stack, kRss),
       .exchanged_frames = exchanged};
+}
+
+// What EAL was told decides which devices it finds, and the mistake is likely there.
+absl::Status with_eal_arguments(const absl::Status& status, const RuntimeConfig& config) {
+  if (config.eal_arguments.empty()) return status;
+  return absl::Status(
+      status.code(),
+      absl::StrCat("with '", absl::StrJoin(config.eal_arguments, " "), "': ", status.message()));
 }
 
 // What others ask an IPv6 host by: all nodes' group, and those of its addresses (RFC 4861 7.2.1).
@@ -248,7 +257,7 @@ absl::Status Runtime::Impl::start_eal() {
 
 absl::Status Runtime::Impl::open_device() {
   const auto id = io::find_device(config_.device);
-  if (!id.ok()) return id.status();
+  if (!id.ok()) return with_eal_arguments(id.status(), config_);
   auto device = io::Device::open(*id, device_config(config_));
   if (!device.ok()) return device.status();
   device_ = *std::move(device);
@@ -357,12 +366,15 @@ runtime::EventLog Runtime::Impl::event_log() const {
           [log = config_.log](LogLevel level, const std::string& line) { log(level, line); }};
 }
 
+std::string connections_in_words(std::uint64_t count) {
+  return absl::StrCat(count, count == 1 ? " connection" : " connections");
+}
+
 // One line when there is something to wait for.
 void Runtime::Impl::log_drain(std::uint32_t connections) {
   if (connections == 0 || drain_told_.exchange(true)) return;
-  log(LogLevel::kInfo,
-      absl::StrCat("draining: no new connections, up to ", runtime::in_seconds(config_.linger),
-                   " for those there are; a second signal ends at once"));
+  log(LogLevel::kInfo, absl::StrCat("draining: up to ", runtime::in_seconds(config_.linger),
+                                    "; a second signal ends at once"));
 }
 
 void Runtime::Impl::log_drained(const DrainResult& result) const {
@@ -371,11 +383,13 @@ void Runtime::Impl::log_drained(const DrainResult& result) const {
   if (result.connections > 0)
     log(LogLevel::kInfo,
         absl::StrCat("drained in ", runtime::in_seconds(result.took), ": ", in_time, " of ",
-                     result.connections, " connections ended in order"));
+                     connections_in_words(result.connections), " ended in order"));
   if (result.reset > 0)
-    log(LogLevel::kWarning, absl::StrCat(result.reset, " connections did not end in time: reset"));
+    log(LogLevel::kWarning,
+        absl::StrCat(connections_in_words(result.reset), " did not end in time: reset"));
   if (result.abandoned > 0)
-    log(LogLevel::kWarning, absl::StrCat(result.abandoned, " connections left without a word"));
+    log(LogLevel::kWarning,
+        absl::StrCat(connections_in_words(result.abandoned), " left without a word"));
 }
 
 // The thread that has started EAL is its main core's, and so the first worker's.

@@ -29,6 +29,7 @@ ConnectionInfo listener_info(const flow::AddressBook& book, const tcp::Listener&
   ConnectionInfo info;
   info.state = TcpState::kListen;
   info.local = book.endpoint(l.address, l.port);
+  if (!info.local.address.is_v4()) info.remote.address = Ipv6Address{};  // nobody, of its family
   info.receive_queue_bytes = l.half_open;  // as ss does: Recv-Q and Send-Q of a listener are
   info.send_queue_bytes = l.backlog;       // its backlog, used and possible
   return info;

@@ -187,7 +187,8 @@ TEST(MemoryPlan, WhatDoesNotFitIsRefusedWithTheArithmetic) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   const std::string message(status.message());
   EXPECT_THAT(message, HasSubstr("10000000 connections x "));
-  EXPECT_THAT(message, HasSubstr(" of 100 MiB available: lower the number of connections"));
+  EXPECT_THAT(message,
+              HasSubstr(" of 100 MiB available: lower the number of connections or of workers"));
   EXPECT_TRUE(check_memory(plan, {.ordinary_bytes = plan.total(), .hugepage_bytes = 0}).ok());
   EXPECT_FALSE(check_memory(plan, {.ordinary_bytes = plan.total() - 1, .hugepage_bytes = 0}).ok());
 }

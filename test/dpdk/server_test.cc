@@ -186,8 +186,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"UnknownEalArgument", "--bogus --", 2, "--bogus", "before '--'"},
         Mistake{"UnknownDevice", "--vdev=net_foo0 --", 2, "net_foo0", "net_tap0"},
         Mistake{"UnknownDeviceName", "--vdev=net_null0 -- --device net_x", 1, "net_x", "net_null0"},
-        Mistake{"NoDevice", "-a 0000:ff:00.0 --", 1, "no DPDK device", "dpdk-devbind.py"},
-        Mistake{"TapNameTaken", "--tap lo", 1, "'lo'", "another name"},
+        Mistake{"NoDevice", "-a 0000:ff:00.0 --", 1, "'-a 0000:ff:00.0': no DPDK device",
+                "dpdk-devbind.py"},
+        Mistake{"TapNameTaken", "--tap lo", 1, "'lo' is in use: choose", "another name"},
+        Mistake{"UnknownSynCookies", "--syn-cookies x", 2, "x not in {", "never"},
+        Mistake{"UnknownOptionWithAValue", "--prot 99", 2, "'--prot'", "see --help"},
         Mistake{"TapNameTooLong", "--tap a123456789012345", 2, "a123456789012345", "15 characters"},
         Mistake{"TooManyConnections", "--max-connections 250000000", 1, "250000000 connections x",
                 "lower the number"},
@@ -220,6 +223,16 @@ TEST_F(ServerWords, OptionsComeFromAFileToo) {
   std::filesystem::remove(path);
   EXPECT_EQ(outcome.status, 2);
   EXPECT_THAT(outcome.output, HasSubstr("70001"));
+  EXPECT_THAT(outcome.output, HasSubstr(path));
+}
+
+TEST_F(ServerWords, AMistakeInAFileIsNamedWithTheFile) {
+  const std::string path = testing::TempDir() + "tern-" + std::to_string(::getpid()) + ".conf";
+  std::ofstream(path) << "prot = 7777\n";
+  const Outcome outcome = run_server("--config " + path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.output, HasSubstr(path + ": no option is called 'prot'"));
 }
 
 // With a client of the kernel's, over a tap.
@@ -329,7 +342,7 @@ TEST_F(ServerOverTap, ADrainEndsWithAReset) {
   server.signal(SIGINT);
   char byte;
   EXPECT_EQ(::recv(fd, &byte, 1, 0), 0);
-  EXPECT_THAT(server.read_until("reset\n"), HasSubstr("1 connections did not end in time: reset"));
+  EXPECT_THAT(server.read_until("reset\n"), HasSubstr("1 connection did not end in time: reset"));
   EXPECT_EQ(server.wait(), 0);
   EXPECT_GE(Clock::now() - begin, 500ms);
   EXPECT_LE(Clock::now() - begin, 5s);

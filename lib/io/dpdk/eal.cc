@@ -151,6 +151,12 @@ Arguments vdevs_of(const Arguments& line) {
   return found;
 }
 
+// Only a tap may be left over from a program that ended; other devices are the host's.
+std::string way_out(const std::string& name) {
+  if (::access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) != 0) return "";
+  return "stop the program that owns it, remove it with 'ip link delete " + name + "', or ";
+}
+
 // A second process that opens the same tap would be given a share of its packets, without a word:
 // the driver opens every tap for several queues. So a name that exists is refused beforehand.
 absl::Status check_tap_names(const Arguments& line) {
@@ -166,9 +172,8 @@ absl::Status check_tap_names(const Arguments& line) {
       return absl::InvalidArgumentError("tap name '" + name +
                                         "' is too long: use at most 15 characters");
     if (::if_nametoindex(name.c_str()) != 0)
-      return absl::AlreadyExistsError(
-          "tap name '" + name + "' is in use: stop the program that owns it, " +
-          "remove it with 'ip link delete " + name + "', or choose another name");
+      return absl::AlreadyExistsError("tap name '" + name + "' is in use: " + way_out(name) +
+                                      "choose another name");
   }
   return absl::OkStatus();
 }

@@ -115,9 +115,26 @@ TEST(WholeBlocks, EndsBehindTheLastWholeOne) {
   std::memcpy(bytes.data() + 28 + 4, &lengths[2], 4);
   const std::size_t expected[] = {0, 12, 28, 48};
   for (std::size_t size = 0; size <= bytes.size(); ++size)
-    EXPECT_EQ(whole_blocks(std::span(bytes).first(size)),
+    EXPECT_EQ(whole_blocks(std::span(bytes).first(size), 100).bytes,
               expected[(size >= 12) + (size >= 28) + (size >= 48)])
         << size;
+}
+
+TEST(WholeBlocks, EndsBehindTheLastPacketWanted) {
+  // A section header, then two packets and what stands between them.
+  std::vector<std::byte> bytes(5 * 12);
+  const std::uint32_t types[] = {0x0a0d0d0a, 6, 5, 6, 5};
+  for (std::size_t i = 0; i < std::size(types); ++i) {
+    const std::uint32_t head[] = {types[i], 12};
+    std::memcpy(bytes.data() + 12 * i, head, sizeof head);
+  }
+  const auto of = [&](std::uint64_t limit) {
+    const Blocks blocks = whole_blocks(bytes, limit);
+    return std::pair(blocks.bytes, blocks.packets);
+  };
+  EXPECT_EQ(of(1), std::pair(std::size_t{24}, std::uint64_t{1}));
+  EXPECT_EQ(of(2), std::pair(std::size_t{48}, std::uint64_t{2}));
+  EXPECT_EQ(of(3), std::pair(std::size_t{60}, std::uint64_t{2}));
 }
 
 }  // namespace

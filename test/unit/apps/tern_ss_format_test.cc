@@ -121,7 +121,7 @@ TEST(SsSummary, CountsByState) {
                                              {"max_half_open", 1024}});
   EXPECT_THAT(text, HasSubstr("x (pid 7) at 10.0.2.2/24\n"));
   EXPECT_THAT(text, HasSubstr("TCP:   6 (estab 3, synrecv 1, timewait 2)\n"));
-  EXPECT_THAT(text, HasSubstr("By state:   syn-received 1, established 3\n"));
+  EXPECT_THAT(text, HasSubstr("By state:   syn-received 1, established 3, time-wait 2\n"));
   EXPECT_THAT(text, HasSubstr("SYN flood:  none now, 2 so far\n"));
 }
 
