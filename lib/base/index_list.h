@@ -57,7 +57,9 @@ class IndexList {
   template <class LinksOf>
   std::uint32_t pop_front(LinksOf&& links_of) {
     const std::uint32_t index = head_;
-    if (index != kNoIndex) remove(links_of, index);
+    if (index == kNoIndex) return kNoIndex;
+    head_ = links_of(index).next;
+    (head_ == kNoIndex ? tail_ : links_of(head_).prev) = kNoIndex;
     return index;
   }
 

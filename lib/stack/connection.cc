@@ -17,10 +17,11 @@ using tcp::Tcb;
 namespace event = tcp::event;
 namespace flag = tcp::flag;
 
+// Handles are given out to connections only, so a TCB that one names has been in use, and since it
+// last ended its generation is another.
 Tcb* StackImpl::find(const Connection& connection) {
-  if (!engine_.tcbs.is_touched(connection.index_)) return nullptr;
   Tcb& c = engine_.tcbs[connection.index_];
-  return c.generation == connection.generation_ && c.handler != nullptr ? &c : nullptr;
+  return c.generation == connection.generation_ ? &c : nullptr;
 }
 
 std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::size_t at_most) {
@@ -47,11 +48,15 @@ std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::siz
 }
 
 [[gnu::hot]] void StackImpl::return_chunk(RxChunk& chunk) {
+  take_back(chunk, find(Connection(this, chunk.connection_, chunk.generation_)));
+}
+
+// From connection `c`, if that is still there.
+void StackImpl::take_back(RxChunk& chunk, Tcb* c) {
   engine_.receive_buffers.release(chunk.node_);
   chunk.stack_ = nullptr;
   chunk.data_ = nullptr;
   const std::uint32_t bytes = std::exchange(chunk.size_, 0);
-  Tcb* c = find(Connection(this, chunk.connection_, chunk.generation_));
   if (c == nullptr) return;
   c->loaned -= bytes;
   tcp::on_buffer_freed(engine_, *c);
@@ -60,9 +65,7 @@ std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::siz
 // A send needs a connection that may still send, or will when its handshake is through.
 Errc StackImpl::check_sendable(const Tcb* c) const {
   if (c == nullptr) return Errc::kStaleHandle;
-  const bool opening = c->state == TcpState::kSynSent || c->state == TcpState::kSynReceived;
-  if (c->has(flag::kFinQueued) || !(opening || tcp::can_send(c->state))) return Errc::kWrongState;
-  return Errc::kOk;
+  return tcp::may_queue(c->state) && !c->has(flag::kFinQueued) ? Errc::kOk : Errc::kWrongState;
 }
 
 Errc StackImpl::refuse_send(Tcb& c, Errc error) {
@@ -88,15 +91,18 @@ std::uint32_t StackImpl::queue_room(const Tcb& c) const {
 }
 
 std::size_t StackImpl::send_space(const Tcb& c) const {
-  if (check_sendable(&c) != Errc::kOk) return 0;
-  const std::uint32_t queued = c.send_queue.size();
+  return check_sendable(&c) == Errc::kOk ? room_for_text(c) : 0;
+}
+
+std::size_t StackImpl::room_for_text(const Tcb& c) const {
   const std::uint64_t room = queue_room(c);
+  if (engine_.send_chunks.large_in_use() < ample_below_) [[likely]]
+    return room;
   // Where the memory of all is scarce, each keeps to its share, which gets smaller by what it
   // takes; but who has nothing queued may forward the largest chunk that a device delivers.
   constexpr std::uint64_t kLargestChunk = 64 * 1024;
+  const std::uint32_t queued = c.send_queue.size();
   const std::uint64_t share = engine_.send_chunks.share();
-  if (share >= 3 * std::uint64_t{config_.tcp.send_buffer}) [[likely]]
-    return room;  // less than any share
   const std::uint64_t least = queued == 0 ? kLargestChunk : 0;
   return std::min(room, std::max(share > queued ? (share - queued) / 2 : 0, least));
 }
@@ -105,13 +111,17 @@ Errc StackImpl::forward(const Connection& connection, RxChunk& chunk, SendFlags 
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
   if (chunk.stack_ == nullptr) return Errc::kInvalidArgument;  // moved from, or sent already
-  if (send_space(*c) < chunk.size()) return refuse_send(*c, Errc::kQueueFull);
+  if (room_for_text(*c) < chunk.size()) return refuse_send(*c, Errc::kQueueFull);
   // All or nothing: room for the whole chunk is reserved before a byte is queued.
   if (!c->send_queue.can_append(engine_.send_chunks, chunk.size()))
     return refuse_send(*c, Errc::kNoBuffers);
   c->send_queue.append(engine_.send_chunks, chunk.bytes());
   after_send(*c, flags);
-  chunk.stack_->return_chunk(chunk);  // which may be another one's, in a proxy
+  if (chunk.stack_ == this && chunk.connection_ == connection.index_ &&
+      chunk.generation_ == connection.generation_) [[likely]]
+    take_back(chunk, c);
+  else
+    chunk.stack_->return_chunk(chunk);  // a proxy's
   return Errc::kOk;
 }
 
@@ -119,7 +129,7 @@ Result<TxChunk> StackImpl::reserve(const Connection& connection, std::size_t byt
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
   if (bytes == 0) return Errc::kInvalidArgument;
-  const std::size_t room = send_space(*c);
+  const std::size_t room = room_for_text(*c);
   if (room == 0) return refuse_send(*c, Errc::kQueueFull);
   const std::span<std::byte> place =
       c->send_queue.reserve(engine_.send_chunks, std::min(bytes, room));
@@ -147,7 +157,7 @@ Result<std::size_t> StackImpl::write(const Connection& connection, std::span<con
                                      SendFlags flags) {
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
-  const std::size_t room = send_space(*c);
+  const std::size_t room = room_for_text(*c);
   const std::size_t taken =
       c->send_queue.append(engine_.send_chunks, bytes.first(std::min(room, bytes.size())));
   if (taken < bytes.size())

@@ -24,11 +24,8 @@ bool take(Tcb& c, std::uint8_t bit) {
 [[gnu::hot]] std::size_t StackImpl::run_callbacks() {
   wake_starved();
   const std::size_t listed = engine_.ready.size();
-  for (std::size_t i = 0; i < listed && !engine_.ready.empty(); ++i) {
-    const std::uint32_t index = engine_.ready.front();
-    engine_.ready.remove(engine_.tcbs, index);
-    deliver(index);
-  }
+  for (std::size_t i = 0; i < listed && !engine_.ready.empty(); ++i)
+    deliver(engine_.ready.pop_front(engine_.tcbs));
   return listed;
 }
 

@@ -41,6 +41,8 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       interface_(config_, egress_, counters_, keys_.neighbours, book_),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
               steering),
+      ample_below_(
+          engine_.send_chunks.large_in_use_below(3 * std::uint64_t{config_.tcp.send_buffer})),
       parse_context_{.mac = port.info().mac,
                      .address = config.address.address.value(),
                      .subnet_broadcast = config.address.broadcast().value(),

@@ -145,6 +145,8 @@ class StackImpl {
   }
 
   // connection.cc
+  std::size_t room_for_text(const tcp::Tcb& c) const;  // send_space() of one that may send
+  void take_back(RxChunk& chunk, tcp::Tcb* c);
   Errc check_sendable(const tcp::Tcb* c) const;
   void after_send(tcp::Tcb& c, SendFlags flags);
   Errc refuse_send(tcp::Tcb& c, Errc error);
@@ -160,6 +162,8 @@ class StackImpl {
   flow::AddressBook book_;
   net::Interface interface_;
   tcp::Engine engine_;
+  const std::uint32_t
+      ample_below_;  // large send chunks in use: half of any share is a whole buffer
   wire::ParseContext parse_context_;
   bool announced_ = false;
   std::uint8_t lost_own6_ = 0;  // bit i: the i-th own IPv6 address has been found to be another's

@@ -73,6 +73,14 @@ class SendChunkPool {
     const std::uint32_t free = large_.available();
     return free > kept ? std::uint64_t{free - kept} * kLargeCapacity : 0;
   }
+  /// share() >= bytes, turned around for whoever asks for every segment: true while fewer large
+  /// chunks than this are in use.
+  std::uint32_t large_in_use_below(std::uint64_t share_bytes) const {
+    const std::uint64_t needed =
+        large_.capacity() / 8 + (share_bytes + kLargeCapacity - 1) / kLargeCapacity;
+    return needed > large_.capacity() ? 0
+                                      : static_cast<std::uint32_t>(large_.capacity() - needed) + 1;
+  }
   /// Enough for small writes, at a glance.
   bool has_small() const { return small_.available() > 0; }
   std::uint32_t small_in_use() const { return small_.in_use(); }

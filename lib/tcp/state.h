@@ -26,4 +26,9 @@ constexpr bool can_send(TcpState state) {
   return state == TcpState::kEstablished || state == TcpState::kCloseWait;
 }
 
+/// The application may add data now, be it that it waits for the handshake.
+constexpr bool may_queue(TcpState state) {
+  return can_send(state) || state == TcpState::kSynSent || state == TcpState::kSynReceived;
+}
+
 }  // namespace tern::tcp

@@ -23,6 +23,15 @@ class TcbList {
     ++size_;
   }
 
+  /// Takes the first one out; kNoIndex when empty.
+  std::uint32_t pop_front(IndexPool<Tcb>& tcbs) {
+    const std::uint32_t index = list_.pop_front(links(tcbs));
+    if (index == kNoIndex) return kNoIndex;
+    tcbs[index].clear(kFlag);
+    --size_;
+    return index;
+  }
+
   void remove(IndexPool<Tcb>& tcbs, std::uint32_t index) {
     list_.remove(links(tcbs), index);
     tcbs[index].clear(kFlag);

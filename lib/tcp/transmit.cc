@@ -331,10 +331,9 @@ bool transmit(Engine& e, Tcb& c) {
 [[gnu::flatten, gnu::hot]] std::size_t transmit_all(Engine& e) {
   const std::size_t listed = e.output.size();
   for (std::size_t visited = 0; visited < listed; ++visited) {
-    const std::uint32_t index = e.output.front();
-    Tcb& c = e.tcbs[index];
+    Tcb& c = e.tcbs[e.output.front()];
     if (!transmit(e, c)) return visited;
-    e.output.remove(e.tcbs, index);
+    e.output.pop_front(e.tcbs);
     if (!c.has(flag::kCork)) continue;
     c.clear(flag::kCork);  // it held a partial segment back for one poll; the next one sends it
     e.schedule_output(c);

@@ -33,8 +33,10 @@ std::uint32_t memory_room(const Engine& e, const Tcb& c, std::uint32_t used) {
 std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
   const std::uint32_t used = bytes_held(c);
   const std::uint32_t buffer = receive_buffer_of(e, c);
-  const std::uint32_t room = used < buffer ? buffer - used : 0;
-  return std::min({room, largest_window(e, c), memory_room(e, c, used)});
+  const std::uint32_t room = std::min(used < buffer ? buffer - used : 0, largest_window(e, c));
+  if (e.receive_buffers.share() >= 2 * std::uint64_t{buffer}) [[likely]]
+    return room;  // half of what the share leaves is no less
+  return std::min(room, memory_room(e, c, used));
 }
 
 std::uint32_t useful_step(const Engine& e, const Tcb& c) {

@@ -81,15 +81,16 @@ bool parse_tcp_options_one_by_one(std::span<const std::byte> bytes, TcpOptions& 
 /// skipped, as an unknown kind is (MUST-6). Sets everything in `options`; a value whose flag is
 /// clear is zero (but user_timeout's), and blocks of `sack` beyond sack_count mean nothing.
 inline bool parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& options) {
-  if (bytes.size() != kAlignedTimestampBytes || load_be32(bytes.data()) != kAlignedTimestamp) {
+  const bool aligned_timestamp =
+      bytes.size() == kAlignedTimestampBytes && load_be32(bytes.data()) == kAlignedTimestamp;
+  if (!aligned_timestamp && !bytes.empty())
     return tcp_internal::parse_tcp_options_one_by_one(bytes, options);
-  }
-  options.ts_value = load_be32(bytes.data() + 4);
-  options.ts_echo_reply = load_be32(bytes.data() + 8);
+  options.ts_value = aligned_timestamp ? load_be32(bytes.data() + 4) : 0;
+  options.ts_echo_reply = aligned_timestamp ? load_be32(bytes.data() + 8) : 0;
   options.mss = 0;
   options.window_scale = 0;
   options.sack_count = 0;
-  options.has_timestamp = true;
+  options.has_timestamp = aligned_timestamp;
   options.has_user_timeout = false;
   options.has_mss = false;
   options.has_window_scale = false;
