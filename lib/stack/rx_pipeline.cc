@@ -30,32 +30,32 @@ void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_count
 
 // Three passes over the burst, so that the cache misses of all its flows overlap instead of
 // queueing up: while pass 1 parses the second frame, the table slot of the first is on its way, and
-// so on.
-std::size_t StackImpl::receive_burst(Instant now) {
+// so on. Pass 2 follows a few frames behind pass 1: a TCB's lines come in while others are parsed,
+// where all at once there would be more of them than a core can wait for.
+[[gnu::hot]] std::size_t StackImpl::receive_burst(Instant now) {
   const std::size_t count = port_.receive(frames_);
   if (count == 0) return 0;
   ++counters_.rx_bursts;
   counters_.rx_frames += count;
-  parse_burst(count);
-  look_up_burst(count);
+  for (std::size_t i = 0; i < count + kLookUpBehind; ++i) {
+    if (i < count) parse(slots_[i], frames_[i]);
+    if (i >= kLookUpBehind) look_up(slots_[i - kLookUpBehind]);
+  }
   process_burst(count, now);
   return count;
 }
 
 // Pass 1: parse, checksum verdict, hash, prefetch the table slot.
-[[gnu::hot]] void StackImpl::parse_burst(std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    Slot& slot = slots_[i];
-    counters_.rx_bytes += frames_[i].length;
-    wire::parse_frame(frames_[i], parse_context_, slot.parsed);
-    if (slot.parsed.kind != wire::FrameKind::kTcp4) [[unlikely]] {
-      if (slot.parsed.kind != wire::FrameKind::kTcp6) continue;
-      name_addresses(slot);
-    }
-    slot.tuple = tuple_of(slot.parsed.segment);
-    slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
-    engine_.table.prefetch(slot.hash);
+void StackImpl::parse(Slot& slot, const Frame& frame) {
+  counters_.rx_bytes += frame.length;
+  wire::parse_frame(frame, parse_context_, slot.parsed);
+  if (slot.parsed.kind != wire::FrameKind::kTcp4) [[unlikely]] {
+    if (slot.parsed.kind != wire::FrameKind::kTcp6) return;
+    name_addresses(slot);
   }
+  slot.tuple = tuple_of(slot.parsed.segment);
+  slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+  engine_.table.prefetch(slot.hash);
 }
 
 void StackImpl::name_addresses(Slot& slot) const {
@@ -66,15 +66,12 @@ void StackImpl::name_addresses(Slot& slot) const {
 }
 
 // Pass 2: probe, prefetch the TCB, all of it: an echo touches every line.
-void StackImpl::look_up_burst(std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    Slot& slot = slots_[i];
-    if (!is_tcp(slot.parsed)) continue;
-    slot.candidate = engine_.table.candidate(slot.hash);
-    if (!tcp::names_tcb(slot.candidate)) continue;  // nor does kNoIndex
-    const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
-    for (std::size_t at = 0; at < sizeof(tcp::Tcb); at += 64) __builtin_prefetch(line + at);
-  }
+void StackImpl::look_up(Slot& slot) {
+  if (!is_tcp(slot.parsed)) return;
+  slot.candidate = engine_.table.candidate(slot.hash);
+  if (!tcp::names_tcb(slot.candidate)) return;  // nor does kNoIndex
+  const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
+  for (std::size_t at = 0; at < sizeof(tcp::Tcb); at += 64) __builtin_prefetch(line + at);
 }
 
 // What a segment acknowledges lies in the send queue's first chunk, whose place the TCB tells once

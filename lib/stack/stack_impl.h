@@ -73,6 +73,7 @@ class StackImpl {
 
  private:
   static constexpr std::size_t kBurst = 32;           // frames taken from the port per poll
+  static constexpr std::size_t kLookUpBehind = 4;     // frames, after parsing
   static constexpr std::size_t kSendChunksAhead = 4;  // frames
   static constexpr std::size_t kNewsPerPoll = 16;     // of neighbours, from other stacks
   static constexpr unsigned kMaxTimersDeferred = 16;  // polls in a row
@@ -87,8 +88,8 @@ class StackImpl {
     std::uint32_t candidate;
   };
   std::size_t receive_burst(Instant now);
-  void parse_burst(std::size_t count);
-  void look_up_burst(std::size_t count);
+  void parse(Slot& slot, const Frame& frame);
+  void look_up(Slot& slot);
   void prefetch_send_chunk(const Slot& slot) const;
   void process_burst(std::size_t count, Instant now);
   [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
