@@ -28,7 +28,7 @@ class Client final : public Load, public tern::ConnectionHandler {
   void start(tern::Instant now) override;
   void ask_all(tern::Instant now) override;
   void stop() override;
-  std::string trouble() const override { return trouble_; }
+  const std::string& trouble() const override { return trouble_; }
   const Totals& totals() const override { return totals_; }
   tern::Histogram& latency() override { return latency_; }
   std::uint64_t backlog(tern::Instant now) const override;

@@ -27,7 +27,7 @@ class Load {
   virtual void stop() = 0;
 
   /// What makes a measurement impossible, in words for the operator; empty if nothing does.
-  virtual std::string trouble() const = 0;
+  virtual const std::string& trouble() const = 0;
   virtual const Totals& totals() const = 0;
   virtual tern::Histogram& latency() = 0;
   virtual std::uint64_t backlog(tern::Instant now) const = 0;

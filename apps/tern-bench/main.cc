@@ -225,7 +225,7 @@ int measure_raw(const Options& options) {
     } else if (leaves != tern::kNever) {
       client.turn(received);
     }
-    now = (*device)->now();
+    now = frames > 0 ? (*device)->now() : received;
     if (frames > 0) busy += now - received;
   }
   if (!session.failure().empty()) return fail(session.failure());

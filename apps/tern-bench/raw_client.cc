@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <span>
 
 namespace bench::raw {
 
@@ -41,7 +41,6 @@ RawClient::RawClient(const Options& options, tern::Port& port)
       first_address_(options.runtime.stack.address.address.value()),
       mss_(port.info().mtu - 40u),
       records_(records_needed(options)) {
-  in_.reserve(kBurst);
   if (is_link()) return;
   addresses_ = static_cast<std::uint32_t>((records_.size() + kPorts - 1) / kPorts);
   const tern::Ipv4Prefix& own = options.runtime.stack.address;
@@ -58,7 +57,7 @@ RawClient::RawClient(const Options& options, tern::Port& port)
 }
 
 RawClient::~RawClient() {
-  port_.release(in_);
+  port_.release(std::span(in_).first(arrived_));
   port_.release(out_);
   port_.release(done_);
   port_.release(spare_);
@@ -67,23 +66,23 @@ RawClient::~RawClient() {
 // --- one turn ---
 
 std::size_t RawClient::receive() {
-  in_.resize(kBurst);
   // What waits to be sent are received frames: no more of them until those have gone.
-  in_.resize(out_.size() < 4 * kBurst ? port_.receive(in_) : 0);
-  return in_.size();
+  arrived_ = out_.size() < 4 * kBurst ? port_.receive(in_) : 0;
+  return arrived_;
 }
 
 // In two passes, so that the records of a burst come into the cache together.
 void RawClient::process(Instant now) {
   now_ = now.time_since_epoch().count();
+  if (arrived_ == 0) return;  // before 64 records are cleared: an idle turn is part of a round trip
   std::array<std::optional<Incoming>, kBurst> segments;
   std::array<Record*, kBurst> records{};
-  for (std::size_t i = 0; i < in_.size(); ++i) {
+  for (std::size_t i = 0; i < arrived_; ++i) {
     segments[i] = read_segment(in_[i].data, in_[i].length);
     records[i] = segments[i] ? record_of(*segments[i]) : nullptr;
     if (records[i] != nullptr) __builtin_prefetch(records[i]);
   }
-  for (std::size_t i = 0; i < in_.size(); ++i) {
+  for (std::size_t i = 0; i < arrived_; ++i) {
     if (records[i] != nullptr)
       on_segment(in_[i], *segments[i], *records[i]);
     else if (is_link() && is_plain(in_[i].data, in_[i].length))
@@ -93,7 +92,7 @@ void RawClient::process(Instant now) {
     else
       done_.push_back(in_[i]);
   }
-  in_.clear();
+  arrived_ = 0;
 }
 
 void RawClient::turn(Instant now) {

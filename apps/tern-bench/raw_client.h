@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -35,7 +36,7 @@ class RawClient final : public Load {
   void ask_all(tern::Instant now) override;
   /// Resets the connections that are left, as far as the port takes it.
   void stop() override;
-  std::string trouble() const override { return trouble_; }
+  const std::string& trouble() const override { return trouble_; }
   const Totals& totals() const override { return totals_; }
   tern::Histogram& latency() override { return latency_; }
   std::uint64_t backlog(tern::Instant now) const override;
@@ -115,7 +116,9 @@ class RawClient final : public Load {
   std::vector<Record> records_;  // by (address - first) * ports + (port - first)
   std::deque<std::uint32_t> idle_;
   std::deque<Owed> owed_;  // in the order of time; may name records that have paid
-  std::vector<tern::Frame> in_, out_, done_, spare_;
+  std::array<tern::Frame, kBurst> in_;
+  std::size_t arrived_ = 0;  // of in_
+  std::vector<tern::Frame> out_, done_, spare_;
   std::optional<Schedule> schedule_;
   std::int64_t now_ = 0;
   std::int64_t next_arp_ = 0, arp_ends_ = 0;

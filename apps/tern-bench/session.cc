@@ -59,8 +59,10 @@ bool Session::turn(Instant now) {
     next_line_ += kLine;
   }
   if (is_over) advance(now);
-  failure_ = phase_ == Phase::kOver ? failure_ : load_.trouble();
-  if (!failure_.empty()) phase_ = Phase::kOver;
+  if (phase_ != Phase::kOver && !load_.trouble().empty()) {
+    failure_ = load_.trouble();
+    phase_ = Phase::kOver;
+  }
   return phase_ != Phase::kOver;
 }
 
