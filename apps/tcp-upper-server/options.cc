@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "options.h"
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <string>
 
@@ -15,6 +17,7 @@ as 10.0.2.2/24 behind the tap device tern0 if nothing else is said.
 
   --port N                 the TCP port (9999)
   --syn-cookies MODE       auto (when SYNs find no room), always or never (auto)
+  --keepalive S            probes clients that are silent for S seconds (never)
 )";
 
 constexpr const char* kExamples =
@@ -39,8 +42,15 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   line.app()
       .add_option("--syn-cookies", syn_cookies)
       ->check(CLI::IsMember({"auto", "always", "never"}));
+  double keepalive_s = 0;
+  line.app().add_option("--keepalive", keepalive_s)->check(CLI::Range(0.1, 86400.0));
   if (const auto status = line.parse(argc, argv)) return *status;
-  options.runtime.stack.tcp.syn_cookies = kSynCookieModes.at(syn_cookies);
+  tern::TcpConfig& tcp = options.runtime.stack.tcp;
+  tcp.syn_cookies = kSynCookieModes.at(syn_cookies);
+  tcp.keepalive_idle =
+      std::chrono::duration_cast<tern::Duration>(std::chrono::duration<double>(keepalive_s));
+  if (keepalive_s > 0)
+    tcp.keepalive_interval = std::min(tcp.keepalive_interval, tcp.keepalive_idle);
   return options;
 }
 

@@ -8,12 +8,13 @@ namespace tern::net {
 ArpSender::ArpSender(std::uint32_t address, Egress& egress, Counters& counters)
     : address_(address), egress_(egress), counters_(counters) {}
 
-bool ArpSender::request(std::uint32_t target, const MacAddress& to) {
+Asked ArpSender::request(std::uint32_t target, const MacAddress& to) {
   // Who is asked for by broadcast is not known: the field is then of no meaning (RFC 826), zero.
   const MacAddress target_mac = to == MacAddress::broadcast() ? MacAddress{} : to;
-  if (send({wire::ArpOperation::kRequest, own_mac(), address_, target_mac, target}, to))
-    ++counters_.arp_requests_out;
-  return true;
+  if (!send({wire::ArpOperation::kRequest, own_mac(), address_, target_mac, target}, to))
+    return Asked::kNoFrame;
+  ++counters_.arp_requests_out;
+  return Asked::kSent;
 }
 
 void ArpSender::reply(std::uint32_t target, const MacAddress& to) {

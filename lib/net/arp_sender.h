@@ -19,8 +19,8 @@ class ArpSender final : public NeighbourAsker {
   ArpSender(std::uint32_t address, Egress& egress, Counters& counters);
 
   /// Asks for `target`: everyone, or the host that is thought to have it (RFC 1122 2.3.2.1).
-  bool request(std::uint32_t target) override { return request(target, MacAddress::broadcast()); }
-  bool request(std::uint32_t target, const MacAddress& to) override;
+  Asked request(std::uint32_t target) override { return request(target, MacAddress::broadcast()); }
+  Asked request(std::uint32_t target, const MacAddress& to) override;
 
   IpAddress address_of(std::uint32_t address) const override { return Ipv4Address(address); }
   void keep(std::uint32_t) override {}  // an IPv4 address is its own number

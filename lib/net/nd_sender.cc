@@ -31,19 +31,18 @@ void finish_nd(Frame& frame, const Ipv6Address& source, const Ipv6Address& desti
 
 }  // namespace
 
-bool NdSender::request(std::uint32_t target) {
+Asked NdSender::request(std::uint32_t target) {
   const Ipv6Address address = book_.address(target);
   const Ipv6Address group = wire::solicited_node(address);
   const Ipv6Address* source = own_.source_for(address);
-  if (source != nullptr) solicit(*source, address, group, wire::multicast_mac(group));
-  return source != nullptr;
+  if (source == nullptr) return Asked::kNoAddress;
+  return solicit(*source, address, group, wire::multicast_mac(group));
 }
 
-bool NdSender::request(std::uint32_t target, const MacAddress& to) {
+Asked NdSender::request(std::uint32_t target, const MacAddress& to) {
   const Ipv6Address address = book_.address(target);
   const Ipv6Address* source = own_.source_for(address);
-  if (source != nullptr) solicit(*source, address, address, to);
-  return source != nullptr;
+  return source == nullptr ? Asked::kNoAddress : solicit(*source, address, address, to);
 }
 
 void NdSender::probe(const Ipv6Address& target) {
@@ -52,10 +51,10 @@ void NdSender::probe(const Ipv6Address& target) {
 }
 
 // From :: without the MAC: nobody shall remember us before the address is ours (RFC 4861 4.3).
-void NdSender::solicit(const Ipv6Address& source, const Ipv6Address& target, const Ipv6Address& to,
-                       const MacAddress& to_mac) {
+Asked NdSender::solicit(const Ipv6Address& source, const Ipv6Address& target, const Ipv6Address& to,
+                        const MacAddress& to_mac) {
   Frame frame;
-  if (!egress_.allocate(frame)) return;
+  if (!egress_.allocate(frame)) return Asked::kNoFrame;
   wire::write_ethernet(frame.data, {to_mac, own_mac(), wire::ether_type::kIpv6});
   wire::NeighbourSolicitation solicitation{.target = target};
   if (!source.is_unspecified()) solicitation.source_mac = own_mac();
@@ -64,6 +63,7 @@ void NdSender::solicit(const Ipv6Address& source, const Ipv6Address& target, con
       wire::write_neighbour_solicitation(frame.data + kMessageOffset, source, to, solicitation));
   egress_.send(frame);
   ++counters_.nd_solicitations_out;
+  return Asked::kSent;
 }
 
 bool NdSender::build_advertisement(const Ipv6Address& target, const Ipv6Address& destination,

@@ -25,8 +25,8 @@ class NdSender final : public NeighbourAsker {
 
   // Neighbour solicitations, to the solicited-node group or to the host. While no address of ours
   // may be used none is sent: there is nothing to ask from.
-  bool request(std::uint32_t target) override;
-  bool request(std::uint32_t target, const MacAddress& to) override;
+  Asked request(std::uint32_t target) override;
+  Asked request(std::uint32_t target, const MacAddress& to) override;
   IpAddress address_of(std::uint32_t handle) const override { return book_.address(handle); }
   void keep(std::uint32_t handle) override { book_.retain(handle); }
   void forget(std::uint32_t handle) override { book_.release(handle); }
@@ -52,8 +52,8 @@ class NdSender final : public NeighbourAsker {
   const MacAddress& own_mac() const { return egress_.port_info().mac; }
 
  private:
-  void solicit(const Ipv6Address& source, const Ipv6Address& target, const Ipv6Address& to,
-               const MacAddress& to_mac);
+  Asked solicit(const Ipv6Address& source, const Ipv6Address& target, const Ipv6Address& to,
+                const MacAddress& to_mac);
 
   const OwnAddresses6& own_;
   flow::AddressBook& book_;

@@ -8,14 +8,20 @@
 
 namespace tern::net {
 
+/// What became of a question.
+enum class Asked : std::uint8_t {
+  kSent,
+  kNoFrame,    ///< there was none to send it in
+  kNoAddress,  ///< there is no address of ours to ask from, yet
+};
+
 /// What a neighbour table needs of its address family, whose addresses are numbers to it: IPv4's
 /// in host byte order, or handles of flow::AddressBook.
 class NeighbourAsker {
  public:
-  /// Asks who has `address`: everybody, or the host that is thought to have it. False if there is
-  /// no address of ours to ask from, yet.
-  virtual bool request(std::uint32_t address) = 0;
-  virtual bool request(std::uint32_t address, const MacAddress& to) = 0;
+  /// Asks who has `address`: everybody, or the host that is thought to have it.
+  virtual Asked request(std::uint32_t address) = 0;
+  virtual Asked request(std::uint32_t address, const MacAddress& to) = 0;
 
   virtual IpAddress address_of(std::uint32_t address) const = 0;
 

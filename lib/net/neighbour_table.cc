@@ -309,12 +309,20 @@ void NeighbourTable::begin_resolution(std::uint32_t index, Instant now) {
   ask(index, now);
 }
 
+Asked NeighbourTable::request(const Entry& entry) {
+  return entry.state == NeighbourState::kVerifying ? asker_.request(entry.address, entry.mac)
+                                                   : asker_.request(entry.address);
+}
+
 void NeighbourTable::ask(std::uint32_t index, Instant now) {
   Entry& entry = pool_[index];
-  const bool asked = entry.state == NeighbourState::kVerifying
-                         ? asker_.request(entry.address, entry.mac)
-                         : asker_.request(entry.address);
-  if (asked) ++entry.tries;
+  Asked asked = request(entry);
+  if (asked == Asked::kNoFrame && entry.waiting_count > 0) {
+    // What waits may hold every frame that there is, and then would do so for ever.
+    counters_.drop_neighbour_queue += drop_waiting(index);
+    asked = request(entry);
+  }
+  if (asked != Asked::kNoAddress) ++entry.tries;
   set_timer(index, &second_timers_, now + retry_interval_);
 }
 

@@ -151,6 +151,7 @@ class NeighbourTable {
   void remove(std::uint32_t index);
 
   void begin_resolution(std::uint32_t index, Instant now);
+  Asked request(const Entry& entry);
   void ask(std::uint32_t index, Instant now);
   void confirm(std::uint32_t index, const MacAddress& mac, Instant now);
   void make_stale(std::uint32_t index, const MacAddress& mac, Instant now);

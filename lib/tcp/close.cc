@@ -78,7 +78,6 @@ Duration closing_time_limit(const Engine& e, const Tcb& c) {
 }  // namespace
 
 void shutdown_send(Engine& e, Tcb& c) {
-  if (c.has(flag::kFinQueued)) return;
   switch (c.state) {
     case TcpState::kSynSent:
     case TcpState::kSynReceived:
@@ -122,9 +121,7 @@ void close_connection(Engine& e, Tcb& c) {
 void close_lingering(Engine& e, Tcb& c, Duration linger) {
   if (linger <= Duration::zero()) return abort_connection(e, c);
   close_connection(e, c);
-  if (c.state == TcpState::kClosed || c.state == TcpState::kTimeWait ||
-      c.state == TcpState::kFinWait2)
-    return;  // nothing is unacknowledged
+  if (c.state == TcpState::kFinWait2) return;  // nothing is unacknowledged
   c.lingering = 1;
   c.keepalive_idle = 0;
   c.keepalive_interval = std::max<Tick>(ticks_of(linger), 1);

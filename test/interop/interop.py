@@ -301,6 +301,7 @@ def parse_options(cases):
     parser.add_argument("--device", choices=["tap", "af_packet"], default="tap")
     parser.add_argument("--server", default=str(PROJECT / "build/apps/tcp-upper-server"))
     parser.add_argument("--server-command", help="run this instead of Tern's server, with --device tap")
+    parser.add_argument("--family", type=int, choices=[4, 6], help="IPv6 as well, and the clients use it")
     parser.add_argument("--sanitized", action="store_true", help="the server runs under a sanitizer: smaller loads")
     parser.add_argument("--case", action="append", choices=[c.__name__ for c in cases])
     return parser.parse_args()
@@ -320,6 +321,7 @@ def print_outcome(number, name, outcome):
 def main(cases, family=4):
     """Runs the cases and speaks TAP about them; `family` is the rig's."""
     options = parse_options(cases)
+    family = options.family or family
     cases = [c for c in cases if not options.case or c.__name__ in options.case]
     reason = reason_to_skip(options)
     if reason:

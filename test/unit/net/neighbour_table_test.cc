@@ -39,6 +39,18 @@ TEST_F(NeighbourTest, AskingAgainSendsNoSecondRequest) {
   EXPECT_EQ(sent(), Sent{arp_request_frame(kPeer)});
 }
 
+// The only frame there is waits for the answer to a question that cannot be asked: it gives way.
+TEST_F(NeighbourTest, WhatWaitsGivesItsFrameForTheQuestion) {
+  port_.set_pool_size(1);
+  send_ip(kPeer, 1);
+  EXPECT_EQ(sent(), Sent{}) << "there was no frame to ask with";
+  EXPECT_EQ(net().waiting_frames(), 1U);
+  advance_exactly(1s);
+  EXPECT_EQ(net().waiting_frames(), 0U);
+  EXPECT_EQ(counters_.drop_neighbour_queue, 1U);
+  EXPECT_EQ(sent(), Sent{arp_request_frame(kPeer)});
+}
+
 TEST_F(NeighbourTest, UnresolvedLeavesTheHeaderAlone) {
   std::byte header[14];
   std::fill_n(header, 14, std::byte{0x5a});
