@@ -65,6 +65,10 @@ std::string check_tap_name(const std::string& text) {
                     text);
 }
 
+bool is_multicast(const tern::IpAddress& address) {
+  return address.is_v4() ? address.v4().is_multicast() : address.v6().is_multicast();
+}
+
 }  // namespace
 
 tern::Duration seconds(double s) {
@@ -95,10 +99,14 @@ std::optional<tern::Endpoint> parse_server(const std::string& text) {
 }
 
 std::string check_server(const std::string& text) {
-  return parse_server(text)
-             ? ""
-             : fmt::format("'{}' is not an address, as in 10.0.2.2, fd00::2 or [fd00::2]:9999",
-                           text);
+  const auto server = parse_server(text);
+  if (!server)
+    return fmt::format(
+        "'{}' is not an address, as in 10.0.2.2 or fd00::2, or with a port, as in 10.0.2.2:9999 or "
+        "[fd00::2]:9999",
+        text);
+  const bool is_host = !server->address.is_unspecified() && !is_multicast(server->address);
+  return is_host ? "" : fmt::format("'{}' is no host's address", text);
 }
 
 CommandLine::CommandLine(const Program& program, CommonOptions& common)

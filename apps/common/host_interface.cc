@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 namespace app {
 
@@ -81,6 +82,19 @@ void set_ipv6(const std::string& tap, std::string_view name, char value) {
   set_if_possible(fmt::format("/proc/sys/net/ipv6/conf/{}/{}", tap, name), value);
 }
 
+// An interface's own switch is looked at only if the host forwards at all, which is the operator's
+// to say; Linux 6.17 has one that needs no such word.
+bool forward_ipv6(const std::string& tap) {
+  set_ipv6(tap, "forwarding", '1');
+  set_ipv6(tap, "force_forwarding", '1');
+  const auto is_on = [](const std::string& device, const char* name) {
+    char value = '0';
+    std::ifstream(fmt::format("/proc/sys/net/ipv6/conf/{}/{}", device, name)) >> value;
+    return value == '1';
+  };
+  return is_on("all", "forwarding") || is_on(tap, "force_forwarding");
+}
+
 bool configure(const std::string& tap, const CommonOptions& options) {
   set_ipv6(tap, "disable_ipv6", options.host_ip6 ? '0' : '1');
   // Nobody else can have the address: the device is new, and we are its other end.
@@ -103,13 +117,38 @@ absl::Status set_up_host(const CommonOptions& options) {
         "hand with ip address add",
         tap, std::strerror(errno)));
   set_if_possible("/proc/sys/net/ipv4/conf/" + tap + "/forwarding", '1');
-  if (options.host_ip6) set_ipv6(tap, "forwarding", '1');
+  if (options.host_ip6 && !forward_ipv6(tap) && options.runtime.log)
+    options.runtime.log(tern::LogLevel::kWarning,
+                        "this host does not forward IPv6: to reach other networks through it, "
+                        "sysctl -w net.ipv6.conf.all.forwarding=1");
   return absl::OkStatus();
+}
+
+template <class Prefix>
+absl::Status check_host_address(std::string_view family, const Prefix& host, const Prefix& own) {
+  const auto refuse = [&](std::string_view why) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--host-ip{} {}/{} {} {}/{}, this program's --ip{}", family, to_string(host.address),
+        host.length, why, to_string(own.address), own.length, family));
+  };
+  if (host.address == own.address) return refuse("must not be the address of");
+  return own.contains(host.address) ? absl::OkStatus() : refuse("is not in the subnet of");
+}
+
+absl::Status check_host_addresses(const CommonOptions& options) {
+  const tern::StackConfig& stack = options.runtime.stack;
+  if (options.host_ip)
+    if (absl::Status status = check_host_address("", *options.host_ip, stack.address); !status.ok())
+      return status;
+  if (!options.host_ip6) return absl::OkStatus();
+  if (!stack.ip6) return absl::InvalidArgumentError("--host-ip6 needs --ip6, this program's own");
+  return check_host_address("6", *options.host_ip6, *stack.ip6);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<tern::Runtime>> create_runtime(const CommonOptions& options) {
+  if (absl::Status status = check_host_addresses(options); !status.ok()) return status;
   auto runtime = tern::Runtime::create(options.runtime);
   if (!runtime.ok()) return runtime;
   if (absl::Status status = set_up_host(options); !status.ok()) return status;

@@ -5,7 +5,11 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <functional>
+#include <span>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "common/watch_tool.h"
 #include "options.h"
@@ -90,6 +94,26 @@ absl::Status print_summary(std::vector<TelemetryClient>& processes, const Option
   return absl::OkStatus();
 }
 
+// As many at once as DPDK takes: between two questions a worker may sleep for 10 ms.
+void close_sockets(TelemetryClient& process, std::span<const Socket> sockets,
+                   const std::function<void(const Socket&)>& on_closed) {
+  constexpr std::size_t kLongestQuestion = 1023;
+  while (!sockets.empty()) {
+    std::string question = "/tern/close";
+    std::size_t count = 0;
+    for (; count < sockets.size(); ++count) {
+      const std::string pair =
+          fmt::format(",{},{}", to_string(sockets[count].local), to_string(sockets[count].peer));
+      if (question.size() + pair.size() > kLongestQuestion) break;
+      question += pair;
+    }
+    const auto answer = process.ask(question);
+    for (std::size_t i = 0; answer.ok() && i < count; ++i)
+      if (answer->value(std::to_string(i), 0) > 0) on_closed(sockets[i]);
+    sockets = sockets.subspan(count);
+  }
+}
+
 // The list first, as a whole: closing while it is taken would move what is listed.
 absl::Status close_all(std::vector<TelemetryClient>& processes, const Options& options) {
   ss::Table table(options.rows, options.header, print_line);
@@ -100,11 +124,7 @@ absl::Status close_all(std::vector<TelemetryClient>& processes, const Options& o
     const absl::Status status =
         visit(process, options, [&](const Socket& socket) { chosen.push_back(socket); });
     if (!status.ok()) return status;
-    for (const Socket& socket : chosen) {
-      const auto answer = process.ask(
-          fmt::format("/tern/close,{},{}", to_string(socket.local), to_string(socket.peer)));
-      if (answer.ok() && answer->value("closed", 0) > 0) table.add(socket, *owner);
-    }
+    close_sockets(process, chosen, [&](const Socket& socket) { table.add(socket, *owner); });
   }
   return absl::OkStatus();
 }

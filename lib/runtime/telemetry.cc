@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <optional>
+#include <vector>
 
 #include "runtime/telemetry_answer.h"
 #include "tern/stats.h"
@@ -119,7 +120,7 @@ void Telemetry::register_commands() {
            Command{"/tern/neighbours", serve<&Telemetry::neighbours>,
                    "A page of neighbours. Parameter: [from]"},
            Command{"/tern/close", serve<&Telemetry::close>,
-                   "Aborts a connection. Parameters: local,remote"},
+                   "Aborts connections. Parameters: local,remote[,...]"},
            Command{"/tern/capture", serve<&Telemetry::capture>,
                    "pcapng to a named pipe. Parameters: path[,filter]"},
            Command{"/tern/captures", serve<&Telemetry::captures>, "Frames written and lost"},
@@ -257,15 +258,26 @@ int Telemetry::neighbours(std::string_view parameters, rte_tel_data* out) {
 }
 
 int Telemetry::close(std::string_view parameters, rte_tel_data* out) {
-  const auto local = endpoint_in(next_of(parameters));
-  const auto remote = endpoint_in(parameters);
-  if (!local || !remote) return -EINVAL;
-  std::uint64_t closed = 0;
+  struct Pair {
+    Endpoint local, remote;
+    bool closed = false;
+  };
+  std::vector<Pair> pairs;
+  do {
+    const auto local = endpoint_in(next_of(parameters)), remote = endpoint_in(next_of(parameters));
+    if (!local || !remote) return -EINVAL;
+    pairs.push_back({*local, *remote});
+  } while (!parameters.empty());
   const auto abort = [&](Worker& w) {
-    if (w.stack().abort(*local, *remote)) ++closed;
+    for (Pair& pair : pairs) pair.closed |= w.stack().abort(pair.local, pair.remote);
   };
   if (const int error = ask_all(abort)) return error;
-  AnswerObject(out).add("closed", closed);
+  AnswerObject answer(out);
+  answer.add("closed",
+             static_cast<std::uint64_t>(std::count_if(
+                 pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.closed; })));
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    answer.add(std::to_string(i), std::uint64_t{pairs[i].closed});
   return 0;
 }
 

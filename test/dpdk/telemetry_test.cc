@@ -186,6 +186,21 @@ TEST_F(TelemetryTest, ClosesOneConnection) {
   EXPECT_THAT(handler_.ends, testing::ElementsAre(CloseReason::kAborted));
 }
 
+TEST_F(TelemetryTest, ClosesSeveralConnectionsAtOnceAndSaysWhich) {
+  for (std::uint16_t port = 1; port <= 3; ++port)
+    ASSERT_TRUE(stack().connect({.remote = {Ipv4Address(10, 0, 2, 1), port}}, handler_).ok());
+  run();
+  Client client;
+  const json sockets = client.ask("/tern/sockets");
+  std::string names;
+  for (const char* number : {"0", "2"})
+    names += "," + sockets[number]["local"].get<std::string>() + "," +
+             sockets[number]["peer"].get<std::string>();
+  const json answer = client.ask("/tern/close,10.0.2.2:1,10.0.2.1:9" + names);
+  EXPECT_EQ(answer, json::parse(R"({"closed": 2, "0": 0, "1": 1, "2": 1})"));
+  EXPECT_EQ(client.ask("/tern/usage")["connections"], 1);
+}
+
 TEST_F(TelemetryTest, ShowsWhomTheStackIsAskingFor) {
   ASSERT_TRUE(stack().connect({.remote = {Ipv4Address(10, 0, 2, 1), 1}}, handler_).ok());
   run();
