@@ -65,6 +65,19 @@ TEST(Linger, OfTheSecondToClose) {
   t.take();
 }
 
+// The limit of a connection that is closing already gives way to the shorter one.
+TEST(Linger, OfOneThatIsClosingAlready) {
+  LastAck t;
+  t.connection().close(1s);
+  t.poll();
+  t.run_to(1s - 100us);
+  EXPECT_EQ(t.state(), kLastAck);
+  t.run_to(1s);
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kAborted);
+  t.take();
+}
+
 TEST(Linger, ForNoTimeIsAnAbort) {
   Established t;
   t.write(100);
