@@ -69,9 +69,9 @@ void BM_ParseFrame(benchmark::State& state) {
 BENCHMARK(BM_ParseFrame)->ArgNames({"payload", "good"})->ArgsProduct({{0, 64, 1448}, {1, 0}});
 
 void BM_ParseTcpOptions(benchmark::State& state) {
-  TcpOptions options{.mss = 1460,
-                     .has_timestamp = true,
+  TcpOptions options{.has_timestamp = true,
                      .window_scale = 7,
+                     .mss = 1460,
                      .has_mss = true,
                      .has_window_scale = true,
                      .sack_permitted = true};

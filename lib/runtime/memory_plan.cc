@@ -94,7 +94,8 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
   MemoryPlan plan;
   plan.mbuf_bytes = io::mbuf_bytes(device);
   const std::uint64_t stacks = device.queues;
-  plan.rows = {{"connections", stacks * stack.max_connections, sizeof(tcp::Tcb)},
+  constexpr std::uint64_t kConnectionBytes = sizeof(tcp::Tcb) + sizeof(tcp::Extras);
+  plan.rows = {{"connections", stacks * stack.max_connections, kConnectionBytes},
                {"TIME-WAIT records", stacks * stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
                {"half-open connections", stacks * stack.syn_cache_entries, sizeof(tcp::HalfOpen)},
                {"table slots", stacks * table_slots(stack), kTableSlotBytes},
