@@ -27,20 +27,25 @@ bool is_opening(const Tcb& c) {
 std::uint16_t option_bytes(const Tcb& c) { return c.has(flag::kTimestamps) ? kTimestampBytes : 0; }
 
 // True if that made the segments smaller.
-bool shrink_segments(Engine& e, Tcb& c, std::uint16_t mtu) {
+bool shrink_segments(Tcb& c, std::uint16_t mtu) {
   const std::uint32_t to = c.tuple.remote_address;
   mtu = std::max(mtu, least_mtu_to(to));
   const auto mss = static_cast<std::uint16_t>(mtu - header_bytes_to(to) - option_bytes(c));
   if (is_opening(c) || mss >= c.snd_mss) return false;
   c.snd_mss = mss;
   c.congestion.set_mss(mss);
-  e.book.retain(to);
-  e.book.release(e.path_mtu.learn(to, mtu, e.now));
   return true;
 }
 
+// For the connections to come.
+void learn_path_mtu(Engine& e, std::uint32_t to, std::uint16_t mtu) {
+  e.book.retain(to);
+  e.book.release(e.path_mtu.learn(to, std::max(mtu, least_mtu_to(to)), e.now));
+}
+
 void take_too_big(Engine& e, Tcb& c, std::uint16_t mtu) {
-  if (!shrink_segments(e, c, mtu)) return;
+  if (!shrink_segments(c, mtu)) return;
+  learn_path_mtu(e, c.tuple.remote_address, mtu);
   ++e.counters.path_mtu_reductions;
   if (c.has(flag::kInRecovery)) c.congestion.on_recovery_exit(c.flight());
   go_back(e, c);
@@ -71,11 +76,13 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
   report_soft_error(e, c, error);
 }
 
+// Only this connection's segments: a peer that is gone looks the same, and others to the same
+// address need not suffer for it.
 void suspect_black_hole(Engine& e, Tcb& c) {
   if (!e.config.black_hole_detection || is_opening(c)) return;
   if (std::min(c.snd_max - c.snd_una, c.send_queue.size()) < c.snd_mss) return;  // a short one
-  const bool shrunk = (c.retransmits == kCautiousAfter && shrink_segments(e, c, kCautiousMtu)) ||
-                      (c.retransmits == kSafeAfter && shrink_segments(e, c, kSafeMtu));
+  const bool shrunk = (c.retransmits == kCautiousAfter && shrink_segments(c, kCautiousMtu)) ||
+                      (c.retransmits == kSafeAfter && shrink_segments(c, kSafeMtu));
   if (shrunk) ++e.counters.path_mtu_black_holes;
 }
 

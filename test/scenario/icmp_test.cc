@@ -318,6 +318,24 @@ TEST(BlackHole, SmallerSegmentsAreTried) {
   EXPECT_EQ(t.counters().path_mtu_black_holes, 2u);
 }
 
+// A peer that has vanished looks like a black hole: others at its address keep their segments.
+TEST(BlackHole, OtherConnectionsAreNotTold) {
+  Established t;
+  t.write(1460);
+  t.run_for(60s);
+  EXPECT_EQ(t.info().send_mss, 536u);
+  t.take();
+  Segment syn = seg("S", 0, 0);
+  syn.mss = 1460;
+  syn.path.source_port = 40001;
+  t.in(syn);
+  t.take();
+  Segment third = ack(1, 1);
+  third.path.source_port = 40001;
+  t.in(third);
+  EXPECT_EQ(t.app.records().back().connection.info().send_mss, 1460u);
+}
+
 TEST(BlackHole, AShortSegmentIsNoSign) {
   Established t;
   t.write(1459);

@@ -93,7 +93,7 @@ std::uint32_t Script::count_neighbours6() const {
   return static_cast<std::uint32_t>(
              std::count_if(neighbours.begin(), neighbours.end(),
                            [](const NeighbourInfo& n) { return !n.address.is_v4(); })) +
-         (counters().path_mtu_reductions + counters().path_mtu_black_holes > 0 ? 1 : 0);
+         (counters().path_mtu_reductions > 0 ? 1 : 0);
 }
 
 void Script::poll() {
