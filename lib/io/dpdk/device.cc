@@ -193,12 +193,22 @@ void Device::stop() {
   is_started_ = false;
 }
 
+// A card tells one thread at a time: of two that ask its PHY at once, either may hear that the link
+// is down (seen with e1000e). A worker does not wait for that, it takes the last answer.
 bool Device::link_up() const {
+  if (link_goes_under_polls()) return ask_link();
+  const std::unique_lock lock(asking_, std::try_to_lock);
+  if (lock.owns_lock()) link_was_up_.store(ask_link(), std::memory_order_relaxed);
+  return link_was_up_.load(std::memory_order_relaxed);
+}
+
+bool Device::ask_link() const {
   rte_eth_link link{};
   return rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 std::uint64_t Device::frames_missed() const {
+  const std::lock_guard lock(asking_);
   rte_eth_stats stats{};
   return rte_eth_stats_get(port_id_, &stats) == 0 ? stats.imissed + stats.rx_nombuf : 0;
 }

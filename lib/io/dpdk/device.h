@@ -4,8 +4,10 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,7 +91,7 @@ class Device {
   const std::string& driver() const { return driver_; }  ///< "net_tap"
   const PortInfo& info() const { return info_; }
   rte_mempool* pool(std::uint16_t queue) const { return pools_[queue]; }
-  bool link_up() const;
+  bool link_up() const;  ///< now, or when it was last asked if another thread is asking. Any thread
   /// Frames that it lost on their way in since it started: no buffer for them, or no room in its
   /// ring. Any thread.
   std::uint64_t frames_missed() const;
@@ -117,6 +119,7 @@ class Device {
   absl::Status set_up_address();
   void choose_offloads();
   void fill_in_info();
+  bool ask_link() const;
 
   std::uint16_t port_id_;
   DeviceConfig config_;
@@ -128,6 +131,8 @@ class Device {
   std::uint64_t rss_types_ = 0;
   std::optional<DeviceRss> rss_;
   std::vector<Offload> offloads_;
+  mutable std::mutex asking_;  // held by whoever asks the card
+  mutable std::atomic<bool> link_was_up_ = false;
   std::vector<rte_mempool*> pools_;  // one for each queue: what MBUF_FAST_FREE asks for
   bool is_configured_ = false;
   bool is_started_ = false;
