@@ -15,9 +15,8 @@ constexpr const char* kUsage =
 Answers TCP clients with their own words in upper case, over Tern on DPDK,
 as 10.0.2.2/24 behind the tap device tern0 if nothing else is said.
 
-  --port N                 the TCP port (9999)
+  --port N  --keepalive S  the TCP port (9999); probes clients silent for S s
   --syn-cookies MODE       auto (when SYNs find no room), always or never (auto)
-  --keepalive S            probes clients that are silent for S seconds (never)
 )";
 
 constexpr const char* kExamples =
