@@ -18,6 +18,8 @@ WARNING = 0x600000  # of Wireshark's severities of expert information
 COMPLAINTS = f"_ws.malformed or _ws.expert.severity >= {WARNING} or tcp.checksum.status == 0 or ip.checksum.status == 0"
 # What Wireshark warns of where a busy machine makes an end slow: it repeats, and hears so; or it does not read.
 SLOWNESS = "tcp.options.sack.dsack or tcp.analysis.zero_window or tcp.analysis.window_full"
+# An end that repeats its FIN and then hears both acknowledgements has gone by the second, and answers it with a RST.
+REPEATED_FIN = "(tcp.analysis.retransmission or tcp.analysis.spurious_retransmission) and tcp.flags.fin == 1"
 
 
 def tshark(path, display_filter, *arguments):
@@ -32,6 +34,8 @@ def tshark(path, display_filter, *arguments):
 
 def check(rig, path, explained=SLOWNESS):
     """Every packet of the capture is sound, but for those that `explained` selects; both programs read all of it."""
+    if tshark(path, REPEATED_FIN):
+        explained += " or tcp.flags.reset == 1"
     complaints = tshark(path, f"({COMPLAINTS}) and not ({explained} or {SLOWNESS})")
     assert not complaints, "\n".join(complaints[:20])
     packets = len(read_capture(path).splitlines())
