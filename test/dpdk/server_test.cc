@@ -221,21 +221,26 @@ TEST_F(ServerWords, WithoutRightsItSaysSo) {
   EXPECT_EQ(status, 1);
 }
 
-TEST_F(ServerWords, OptionsComeFromAFileToo) {
-  const std::string path = testing::TempDir() + "tern-" + std::to_string(::getpid()) + ".conf";
-  std::ofstream(path) << "port = 70001\n";
-  const Outcome outcome = run_server("--config " + path);
+// What it says to a configuration file of such lines, whose name goes to `path`.
+Outcome run_with_file(const std::string& lines, std::string& path) {
+  path = testing::TempDir() + "tern-" + std::to_string(::getpid()) + ".conf";
+  std::ofstream(path) << lines;
+  Outcome outcome = run_server("--config " + path);
   std::filesystem::remove(path);
+  return outcome;
+}
+
+TEST_F(ServerWords, OptionsComeFromAFileToo) {
+  std::string path;
+  const Outcome outcome = run_with_file("port = 70001\n", path);
   EXPECT_EQ(outcome.status, 2);
   EXPECT_THAT(outcome.output, HasSubstr("70001"));
   EXPECT_THAT(outcome.output, HasSubstr(path));
 }
 
 TEST_F(ServerWords, AMistakeInAFileIsNamedWithTheFile) {
-  const std::string path = testing::TempDir() + "tern-" + std::to_string(::getpid()) + ".conf";
-  std::ofstream(path) << "prot = 7777\n";
-  const Outcome outcome = run_server("--config " + path);
-  std::filesystem::remove(path);
+  std::string path;
+  const Outcome outcome = run_with_file("prot = 7777\n", path);
   EXPECT_EQ(outcome.status, 2);
   EXPECT_THAT(outcome.output, HasSubstr(path + ": no option is called 'prot'"));
 }
