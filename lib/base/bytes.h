@@ -35,4 +35,12 @@ inline void store_be32(std::byte* p, std::uint32_t v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+/// memcpy for text of any length, as the C library does it. Where g++ 12 knows that a length is at
+/// most some KB it writes `rep movsq` in place of the call, and a bulk sender gets 9 % less: so it
+/// must not know.
+inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
+  asm("" : "+r"(bytes));
+  std::memcpy(to, from, bytes);
+}
+
 }  // namespace tern

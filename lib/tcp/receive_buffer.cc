@@ -2,9 +2,9 @@
 #include "tcp/receive_buffer.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 
 namespace tern::tcp {
 
@@ -48,7 +48,7 @@ std::uint32_t ReceiveBuffers::copy(std::span<const std::byte> payload, wire::Seq
   if (chunk == kNoIndex) return kNoIndex;
   const std::uint32_t index = nodes_.acquire();
   std::byte* data = chunks_[chunk].bytes;
-  if (!payload.empty()) std::memcpy(data, payload.data(), payload.size());
+  if (!payload.empty()) copy_bytes(data, payload.data(), payload.size());
   nodes_[index] = {.frame = {},
                    .data = data,
                    .length = static_cast<std::uint32_t>(payload.size()),
@@ -68,7 +68,7 @@ std::uint32_t ReceiveBuffers::append(std::uint32_t node, std::span<const std::by
   RxNode& n = nodes_[node];
   const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(payload.size(), n.room()));
   if (taken == 0) return 0;
-  std::memcpy(n.data + n.length, payload.data(), taken);
+  copy_bytes(n.data + n.length, payload.data(), taken);
   n.length += taken;
   return taken;
 }
@@ -79,7 +79,7 @@ bool ReceiveBuffers::move_to_chunk(std::uint32_t node) {
   if (n.length > kChunkBytes) return false;
   const std::uint32_t chunk = chunks_.acquire();
   if (chunk == kNoIndex) return false;
-  std::memcpy(chunks_[chunk].bytes, n.data, n.length);
+  copy_bytes(chunks_[chunk].bytes, n.data, n.length);
   give_back(n.frame, true);
   --held_frames_;
   n.frame = {};

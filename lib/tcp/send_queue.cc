@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 
 namespace tern::tcp {
 
@@ -42,7 +43,7 @@ std::size_t SendQueue::fill_tail(SendChunkPool& pool, std::span<const std::byte>
   const std::size_t taken = std::min<std::size_t>(bytes.size(), tail_room(pool));
   if (taken == 0) return 0;
   SendChunkHeader& tail = pool.header(tail_);
-  std::memcpy(pool.data(tail_) + tail.length, bytes.data(), taken);
+  copy_bytes(pool.data(tail_) + tail.length, bytes.data(), taken);
   tail.length += static_cast<std::uint32_t>(taken);
   size_ += static_cast<std::uint32_t>(taken);
   return taken;
@@ -185,7 +186,7 @@ std::uint32_t SendQueue::find(const SendChunkPool& pool, std::uint32_t position)
     const SendChunkHeader& header = pool.header(index);
     const std::uint32_t skip = position - header.start;
     const std::size_t n = std::min<std::size_t>(out.size(), header.length - skip);
-    std::memcpy(out.data(), pool.data(index) + skip, n);
+    copy_bytes(out.data(), pool.data(index) + skip, n);
     out = out.subspan(n);
     position += static_cast<std::uint32_t>(n);
     if (out.empty()) break;
