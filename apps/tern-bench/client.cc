@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kFillBytes = 64 * 1024;
 // After a connection could not be opened for want of something, until the next attempt.
 constexpr tern::Duration kRetry = std::chrono::milliseconds(1);
+// Connections that end in a turn: their RSTs wait for the device all at once.
+constexpr std::uint32_t kLeavingAtOnce = 256;
 
 std::string make_request(const Options& options) {
   if (options.mode == Mode::kHttp)
@@ -36,7 +38,9 @@ Client::Client(const Options& options, tern::Stack& stack, std::function<Instant
       stack_(stack),
       clock_(std::move(clock)),
       request_(make_request(options)),
-      slots_(options.connections) {
+      slots_(options.connections),
+      parsers_(options.mode == Mode::kHttp ? options.connections : 0),
+      next_to_leave_(options.connections) {
   http_parser_settings_init(&settings_);
   settings_.on_message_complete = [](http_parser* parser) {
     *static_cast<bool*>(parser->data) = true;
@@ -50,6 +54,13 @@ Client::Client(const Options& options, tern::Stack& stack, std::function<Instant
 // --- connections ---
 
 void Client::turn(Instant now) {
+  open_some(now);
+  if (is_running_ && schedule_) issue_due(now);
+  if (is_asking_) ask_some(now);
+  if (!has_left()) leave_some();
+}
+
+void Client::open_some(Instant now) {
   // Only few packets wait for an answer to ARP, so the first connection goes ahead.
   const std::uint32_t at_once = totals_.opened == 0      ? 1
                                 : connects_per_request() ? options_.connections
@@ -59,11 +70,10 @@ void Client::turn(Instant now) {
     to_open_.pop_back();
     open(index);
   }
-  if (is_running_ && schedule_) issue_due(now);
 }
 
 void Client::open(std::uint32_t index) {
-  const auto c = stack_.connect({.remote = {options_.server, options_.port}}, *this);
+  const auto c = stack_.connect({.remote = options_.remote_of(index)}, *this);
   if (!c.ok()) return open_refused(index, c.error());
   slots_[index].c = *c;
   slots_[index].c.set_user_data(index);
@@ -77,12 +87,15 @@ void Client::open_refused(std::uint32_t index, Errc error) {
   to_open_.push_back(index);
   retry_at_ = clock_() + kRetry;
   if (totals_.opened == 0 || !connects_per_request())
-    trouble_ = fmt::format("no connection to {} after {}: {}", server_name(), totals_.opened,
-                           to_string(error));
+    trouble_ = fmt::format("no connection to {} after {}: {}{}", server_name(index), totals_.opened,
+                           to_string(error),
+                           error == Errc::kNoPorts ? "; name more ports of it, as in --port "
+                                                     "10000-10099 (a server's --echo-ports)"
+                                                   : "");
 }
 
-std::string Client::server_name() const {
-  return to_string(tern::Endpoint{options_.server, options_.port});
+std::string Client::server_name(std::uint32_t index) const {
+  return to_string(options_.remote_of(index));
 }
 
 bool Client::is_ready() const {
@@ -106,9 +119,10 @@ void Client::on_closed(Connection c, CloseReason reason) {
   const bool in_order =
       reason == CloseReason::kFinished && (state == State::kClosing || state == State::kIdle);
   ++(in_order ? totals_.closed : totals_.failures);
-  if (totals_.opened == 0)
-    trouble_ = fmt::format("connecting to {}: {}", server_name(), to_string(reason));
+  if (is_asking_ && state == State::kWaiting) answered();
   const auto index = static_cast<std::uint32_t>(c.user_data());
+  if (totals_.opened == 0)
+    trouble_ = fmt::format("connecting to {}: {}", server_name(index), to_string(reason));
   if (connects_per_request()) return rest(index);
   if (is_running_) to_open_.push_back(index);
 }
@@ -136,18 +150,40 @@ void Client::start(Instant now) {
   }
 }
 
-void Client::ask_all(Instant now) {
-  is_asking_ = true;
-  for (std::uint32_t i = 0; i < slots_.size(); ++i)
-    if (slots_[i].state == State::kIdle) begin(i, now);
+void Client::ask_all(Instant) { is_asking_ = true; }
+
+// As with opening, one goes ahead: who has held for a minute is no longer known to ARP.
+void Client::ask_some(Instant now) {
+  const std::uint32_t at_once = is_first_answered_ ? options_.opening : 1;
+  while (next_to_ask_ < slots_.size() && asked_ < at_once) {
+    const std::uint32_t index = next_to_ask_++;
+    if (slots_[index].state != State::kIdle) continue;
+    ++asked_;
+    begin(index, now);
+  }
 }
+
+void Client::answered() {
+  --asked_;
+  is_first_answered_ = true;
+}
+
+bool Client::is_answered() const { return next_to_ask_ == slots_.size() && asked_ == 0; }
 
 // A stream that the server does not end would hold up the drain.
 void Client::stop() {
   is_running_ = false;
+  is_asking_ = false;
   to_open_.clear();
+  if (options_.mode == Mode::kIdle) next_to_leave_ = 0;
   if (options_.mode != Mode::kMaerts && options_.mode != Mode::kStream) return;
   for (Slot& slot : slots_) slot.c.abort();
+}
+
+// Ten million that said farewell in order would take longer than the measurement.
+void Client::leave_some() {
+  for (std::uint32_t i = 0; i < kLeavingAtOnce && !has_left(); ++i)
+    slots_[next_to_leave_++].c.abort();
 }
 
 std::uint64_t Client::backlog(Instant now) const { return schedule_ ? schedule_->backlog(now) : 0; }
@@ -159,6 +195,7 @@ void Client::rest(std::uint32_t index) {
     if (!schedule_) return begin(index, now);
     if (schedule_->is_due(now)) return begin(index, schedule_->take());
   }
+  if (options_.mode == Mode::kIdle) return;  // asked in their order
   if (!std::exchange(slots_[index].listed, true)) idle_.push_back(index);
 }
 
@@ -183,9 +220,9 @@ void Client::begin(std::uint32_t index, Instant intended) {
 
 void Client::send_request(Slot& slot) {
   slot.state = State::kWaiting;
-  slot.unsent = request_.size();
+  slot.unsent = static_cast<std::uint32_t>(request_.size());
   slot.missing = options_.size;
-  if (options_.mode == Mode::kHttp) http_parser_init(&slot.parser, HTTP_RESPONSE);
+  if (options_.mode == Mode::kHttp) http_parser_init(&parser_of(slot), HTTP_RESPONSE);
   push(slot);
 }
 
@@ -193,7 +230,7 @@ void Client::push(Slot& slot) {
   const auto rest = std::as_bytes(std::span(request_)).last(slot.unsent);
   const auto written = slot.c.write(rest);
   if (!written.ok()) return;  // on_writable or on_closed follows
-  slot.unsent -= *written;
+  slot.unsent -= static_cast<std::uint32_t>(*written);
   totals_.bytes_out += *written;
 }
 
@@ -228,14 +265,14 @@ void Client::on_readable(Connection c) {
 }
 
 void Client::read_echo(Slot& slot, std::size_t bytes) {
-  slot.missing -= std::min(bytes, slot.missing);
+  slot.missing -= static_cast<std::uint32_t>(std::min<std::size_t>(bytes, slot.missing));
   if (slot.missing == 0 && slot.unsent == 0) complete(slot);
 }
 
 void Client::read_http(Slot& slot, const char* text, std::size_t bytes) {
   bool is_complete = false;
-  slot.parser.data = &is_complete;
-  const std::size_t read = http_parser_execute(&slot.parser, &settings_, text, bytes);
+  parser_of(slot).data = &is_complete;
+  const std::size_t read = http_parser_execute(&parser_of(slot), &settings_, text, bytes);
   if (read != bytes) return slot.c.abort();  // no HTTP; on_closed counts it
   if (is_complete) complete(slot);
 }
@@ -250,8 +287,8 @@ void Client::complete(Slot& slot) {
     return;
   }
   slot.state = State::kIdle;
-  if (is_asking_) return;
-  if (options_.mode == Mode::kHttp && http_should_keep_alive(&slot.parser) == 0) {
+  if (is_asking_) return answered();
+  if (options_.mode == Mode::kHttp && http_should_keep_alive(&parser_of(slot)) == 0) {
     slot.state = State::kClosing;
     return;
   }

@@ -27,7 +27,9 @@ class Client final : public Load, public tern::ConnectionHandler {
   bool is_ready() const override;
   void start(tern::Instant now) override;
   void ask_all(tern::Instant now) override;
+  bool is_answered() const override;
   void stop() override;
+  bool has_left() const override { return next_to_leave_ == slots_.size(); }
   const std::string& trouble() const override { return trouble_; }
   const Totals& totals() const override { return totals_; }
   tern::Histogram& latency() override { return latency_; }
@@ -40,27 +42,35 @@ class Client final : public Load, public tern::ConnectionHandler {
   void on_closed(tern::Connection c, tern::CloseReason reason) override;
 
  private:
-  std::string server_name() const;
+  std::string server_name(std::uint32_t index) const;
   enum class State : std::uint8_t { kClosed, kOpening, kIdle, kWaiting, kClosing };
 
+  // There may be ten million.
   struct Slot {
     tern::Connection c;
-    tern::Instant intended{};  // kWaiting, or kOpening for a request
-    std::size_t unsent = 0;    // bytes of the request
-    std::size_t missing = 0;   // bytes of the answer
-    http_parser parser;        // http
+    tern::Instant intended{};   // kWaiting, or kOpening for a request
+    std::uint32_t unsent = 0;   // bytes of the request
+    std::uint32_t missing = 0;  // bytes of the answer
     State state = State::kClosed;
     bool listed = false;  // in idle_
   };
+  static_assert(sizeof(Slot) <= 40);
 
   bool connects_per_request() const {
     return options_.mode == Mode::kCrr || (options_.mode == Mode::kHttp && options_.close);
   }
   Slot& slot_of(tern::Connection c) { return slots_[c.user_data()]; }
+  http_parser& parser_of(const Slot& slot) {
+    return parsers_[static_cast<std::size_t>(&slot - slots_.data())];
+  }
   void open(std::uint32_t index);
   void open_refused(std::uint32_t index, tern::Errc error);
   void rest(std::uint32_t index);
+  void open_some(tern::Instant now);
   void issue_due(tern::Instant now);
+  void ask_some(tern::Instant now);
+  void answered();
+  void leave_some();
   void begin(std::uint32_t index, tern::Instant intended);
   void send_request(Slot& slot);
   void push(Slot& slot);
@@ -77,6 +87,7 @@ class Client final : public Load, public tern::ConnectionHandler {
   Totals totals_;
   tern::Histogram latency_;
   std::vector<Slot> slots_;
+  std::vector<http_parser> parsers_;    // http: a slot's
   std::vector<std::uint32_t> to_open_;  // slots without a connection that shall have one
   std::vector<std::uint32_t> idle_;  // slots that could take a request; may name some that cannot
   std::optional<Schedule> schedule_;
@@ -84,7 +95,10 @@ class Client final : public Load, public tern::ConnectionHandler {
   tern::Instant retry_at_{};
   std::string trouble_;
   bool is_running_ = false;
-  bool is_asking_ = false;  // idle's last requests
+  // Idle's last requests: slots from here on are still to be asked, so many have not answered.
+  std::uint32_t next_to_ask_ = 0, asked_ = 0;
+  std::uint32_t next_to_leave_;
+  bool is_asking_ = false, is_first_answered_ = false;
 };
 
 }  // namespace bench

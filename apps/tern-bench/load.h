@@ -21,10 +21,14 @@ class Load {
   virtual bool is_ready() const = 0;
   /// Requests begin.
   virtual void start(tern::Instant now) = 0;
-  /// Idle: one request on every connection. Answered when totals().requests has grown by as many.
+  /// Idle: one request on every connection, by turn(), so many at once as are opened at once.
   virtual void ask_all(tern::Instant now) = 0;
-  /// Nothing new is begun any more.
+  /// All of them have been asked, and have answered or are lost.
+  virtual bool is_answered() const = 0;
+  /// Nothing new is begun any more. What idle has held ends, in turn().
   virtual void stop() = 0;
+  /// Nothing is left that turn() would have to end.
+  virtual bool has_left() const = 0;
 
   /// What makes a measurement impossible, in words for the operator; empty if nothing does.
   virtual const std::string& trouble() const = 0;

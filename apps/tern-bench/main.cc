@@ -96,7 +96,9 @@ class ServerWatch {
   void finish() {
     result_.end = last_;
     result_.workers = static_cast<unsigned>(workers_.size());
+    result_.memory = runtime_.memory();
     result_.facts = {{"most_connections", most_connections_},
+                     {"resident_bytes_at_start", static_cast<double>(resident_at_start_)},
                      {"resident_bytes_per_connection", bytes_per_connection_}};
     report_.result(result_);
   }
@@ -142,6 +144,11 @@ class ServerWatch {
   bool has_last_ = false;
 };
 
+std::string more_ports(const Options& options) {
+  if (!options.echo_ports) return "";
+  return fmt::format(" and {} to {}", options.echo_ports->first, options.echo_ports->last);
+}
+
 int serve(Options options) {
   std::unique_ptr<ServerWatch> watch;
   options.runtime.between_polls = [&watch](tern::Stack& stack, Instant now) {
@@ -154,10 +161,10 @@ int serve(Options options) {
   if (const std::uint16_t port = watch->listen())
     return fail(fmt::format("port {} cannot be had; choose another --port", port));
   say(options, (*runtime)->describe());
-  say(options, fmt::format("listening at {}: echo {}, discard {}, source {}, http {}\n",
+  say(options, fmt::format("listening at {}: echo {}{}, discard {}, source {}, http {}\n",
                            to_string(options.runtime.stack.address.address), options.port,
-                           options.port + bench::kDiscardPort, options.port + bench::kSourcePort,
-                           options.port + bench::kHttpPort));
+                           more_ports(options), options.port + bench::kDiscardPort,
+                           options.port + bench::kSourcePort, options.port + bench::kHttpPort));
   const absl::Status status = (*runtime)->run();
   watch->finish();
   if (options.stats) app::print_statistics(**runtime);
@@ -189,6 +196,7 @@ int measure(Options options) {
   session = std::make_unique<bench::Session>(options, report, *client, [runtime](Instant) {
     return Snapshot{.counters = runtime->stack().counters(), .busy = runtime->worker_usage(0).busy};
   });
+  session->set_memory(runtime->memory());
   say(options, runtime->describe());
   const absl::Status status = runtime->run();
   if (options.stats) app::print_statistics(*runtime);

@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,37 +19,39 @@ namespace {
 
 constexpr const char* kUsage =
     R"(usage: tern-bench server [EAL-ARGUMENT... --] [OPTION...]
-       tern-bench client [EAL-ARGUMENT... --] --server A.B.C.D [OPTION...]
-The server echoes on port P, discards on P+1, sends without end on P+2 and answers HTTP on P+3.
+       tern-bench client [EAL-ARGUMENT... --] --server ADDRESS [OPTION...]
+The server echoes on port P, discards on P+1, sends on P+2, has HTTP on P+3.
 
 client:
-  --mode MODE        rr (request, answer), crr (connect, request, close), stream (send),
-                     maerts (receive), idle (hold), http (GET) (rr)
-  --server A.B.C.D   whom to ask, any TCP server; --port N: its port (9000 + what the mode needs)
-  --connections N    in all; crr: at once at most (1); --opening N: handshakes at once (128)
-  --rate R           open loop: R requests a second, whatever the server does; latency counts from
-                     when a request was meant to leave. Without it: closed loop
-  --warm-up S        seconds of load before the measurement (1); --seconds S: its length (10)
+  --mode MODE        rr (request, answer), crr (connect, request, close),
+                     stream (send), maerts (receive), idle (hold), http (GET)
+  --server ADDRESS   any TCP server; --port N: its port (the mode's, from 9000);
+                     --port N-M: in turn, as one takes 28,232 connections
+  --connections N    in all, crr: at once (1); --opening N: handshakes (128)
+  --rate R           open loop: R requests a second, whatever the server does;
+                     latency counts from when each was meant to leave
+  --warm-up S        of load, before it counts (1); --seconds S: measured (10)
   --path P --host H  http; --close: a new connection for each request
   --rtt              round trip times: one connection, closed loop
   --histogram FILE   HdrHistogram's percentile text, in microseconds
-  --stay S           on the link after the result, so that the server can leave first (0)
-  --raw              without a stack: templates, no recovery; lighter than what it measures.
-                     Also: --mode l2, against a server that swaps MAC addresses (dpdk-testpmd)
+  --stay S           on the link after the result: the server leaves first (0)
+  --raw              no stack: templates, no recovery, lighter than the server.
+                     Also --mode l2: a server that swaps MAC addresses (testpmd)
 server:
-  --port N           the first of four ports (9000); --seconds S: ends by itself (0: by a signal)
+  --port N           the first of four (9000); --echo-ports N-M: more that echo
+  --seconds S        ends by itself (0: by a signal)
 both:
-  --size N           bytes of a request and its answer, of a write, of an HTTP body (64)
+  --size N           bytes of a request, its answer, a write, an HTTP body (64)
   --json FILE  --csv FILE   the result; a line a second ("-": stdout)
   --mac M            own MAC address
 )";
 
 constexpr const char* kExamples =
-    R"(--ip is 10.0.2.2/24 for the server and 10.0.2.3/24 for the client, --msl 0.05: ports are needed again.
-example, two shells:
-  tern-bench server -l 0 --vdev=net_memif0,role=server,socket=/run/b.sock -- --ip 10.0.0.1/8
-  tern-bench client -l 1 --vdev=net_memif0,role=client,socket=/run/b.sock -- --ip 10.0.0.2/8 \
-    --server 10.0.0.1 --raw --connections 64
+    R"(--ip: 10.0.2.2/24 (server), 10.0.2.3/24 (client); --msl 0.05. In two shells:
+  tern-bench server -l 0 --vdev=net_memif0,role=server,socket=/run/b.sock -- \
+    --ip 10.0.0.1/8
+  tern-bench client -l 1 --vdev=net_memif0,role=client,socket=/run/b.sock -- \
+    --ip 10.0.0.2/8 --server 10.0.0.1 --raw --connections 64
 )";
 
 constexpr std::array<std::pair<std::string_view, Mode>, 7> kModes = {{{"rr", Mode::kRr},
@@ -60,14 +64,16 @@ constexpr std::array<std::pair<std::string_view, Mode>, 7> kModes = {{{"rr", Mod
 
 // What is text until it is checked.
 struct Texts {
-  std::string mac, server, mode = "rr";
+  std::string mac, server, mode = "rr", ports, echo_ports;
   double warm_up_s = 1, seconds = -1, stay_s = 0;
-  std::uint16_t port = 0;
 };
 
 // TIME-WAIT lasts twice as long: a client that connects again and again needs its ports.
 constexpr double kMslSeconds = 0.05;
 constexpr double kLingerSeconds = 2;
+// TIME-WAIT records that this leaves in use, and handshakes at once, however many connections there
+// are: both lie in the connection table, whose size every connection pays for.
+constexpr std::uint32_t kMostTimeWait = 1u << 18, kMostHalfOpen = 1u << 16;
 
 /// A mistake that no single option shows; becomes the one line on stderr.
 struct Mistake {
@@ -89,9 +95,29 @@ std::string check_mac(const std::string& text) {
              : fmt::format("'{}' is not a station's MAC address, as in 02:00:00:00:00:01", text);
 }
 
+// "9000" or "9000-9199"; nothing if it is neither.
+std::optional<PortRange> read_ports(const std::string& text) {
+  PortRange range;
+  const char* const end = text.data() + text.size();
+  auto read = std::from_chars(text.data(), end, range.first);
+  range.last = range.first;
+  if (read.ec == std::errc() && read.ptr != end && *read.ptr == '-')
+    read = std::from_chars(read.ptr + 1, end, range.last);
+  const bool is_good = read.ec == std::errc() && read.ptr == end && range.first > 0;
+  return is_good && range.first <= range.last ? std::optional(range) : std::nullopt;
+}
+
+std::string check_ports(const std::string& text) {
+  return read_ports(text) ? ""
+                          : fmt::format(
+                                "'{}' is neither a port nor a range of them, as in 9000 or "
+                                "9000-9199",
+                                text);
+}
+
 void add_common_options(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--mac", texts.mac)->check(check_mac);
-  app.add_option("--port", texts.port)->check(CLI::Range(1, 65535));
+  app.add_option("--port", texts.ports)->check(check_ports);
   app.add_option("--size", options.size)->check(CLI::Range(1, 1 << 26));
   app.add_option("--seconds", texts.seconds)->check(CLI::Range(0.0, 1e6));
   app.add_option("--json", options.json_path);
@@ -134,7 +160,10 @@ void fill_in_client(Options& options, const Texts& texts) {
   options.mode = std::find_if(kModes.begin(), kModes.end(), [&](const auto& entry) {
                    return entry.first == texts.mode;
                  })->second;
-  options.port = texts.port != 0 ? texts.port : default_port(options.mode);
+  const std::uint16_t usual = default_port(options.mode);
+  const PortRange ports = texts.ports.empty() ? PortRange{usual, usual} : *read_ports(texts.ports);
+  options.port = ports.first;
+  options.server_ports = ports.count();
   options.warm_up = app::seconds(texts.warm_up_s);
   options.stay = app::seconds(texts.stay_s);
   options.length = app::seconds(texts.seconds < 0 ? 10 : texts.seconds);
@@ -167,6 +196,8 @@ void check_raw(const Options& options) {
   if (options.mode == Mode::kHttp) throw Mistake{"--raw reads no HTTP: leave --raw out"};
   if (options.mode != Mode::kL2 && !options.server.is_v4())
     throw Mistake{"--raw speaks IPv4 only: leave --raw out"};
+  if (options.server_ports > 1)
+    throw Mistake{"--raw has as many addresses as it needs: give --port one port"};
   if (options.size > most)
     throw Mistake{
         fmt::format("--raw sends a request in one segment: --size {} is more than {} (--mtu)",
@@ -183,24 +214,43 @@ void fill_in_stack(Options& options) {
   if (stack.max_connections < options.connections)
     throw Mistake{fmt::format("--connections {} need --max-connections of as many at least",
                               options.connections)};
-  // Nothing but max_connections shall limit how many are opened at once.
-  stack.max_half_open = stack.max_connections;
+  // Little but max_connections shall limit how many are opened at once.
+  stack.max_half_open = std::min(stack.max_connections, kMostHalfOpen);
   stack.syn_cache_entries = std::max(stack.syn_cache_entries, stack.max_half_open);
+  if (stack.max_connections > kMostTimeWait / 4) stack.max_time_wait = kMostTimeWait;
   stack.tcp.nagle = false;
   stack.tcp.connect_timeout = std::chrono::seconds(10);
+  const std::uint32_t ports = kPortCount + (options.echo_ports ? options.echo_ports->count() : 0);
+  stack.max_listeners = std::max(stack.max_listeners, 2 * ports);  // of each family
   // An HTTP answer is queued whole.
   if (options.is_server && options.size > stack.tcp.send_buffer / 2)
     stack.tcp.send_buffer = 2 * options.size;
 }
 
+void fill_in_server(Options& options, const Texts& texts) {
+  if (!texts.ports.empty()) {
+    const PortRange ports = *read_ports(texts.ports);
+    if (ports.count() > 1)
+      throw Mistake{fmt::format("--port {}: the first of {} ports; --echo-ports names more of them",
+                                texts.ports, static_cast<int>(kPortCount))};
+    options.port = ports.first;
+  }
+  options.length = app::seconds(std::max(texts.seconds, 0.0));
+  if (options.port > 65536 - kPortCount)
+    throw Mistake{fmt::format("--port {}: {} ports in a row are needed", options.port,
+                              static_cast<int>(kPortCount))};
+  if (texts.echo_ports.empty()) return;
+  options.echo_ports = read_ports(texts.echo_ports);
+  if (options.echo_ports->first < options.port + kPortCount &&
+      options.echo_ports->last >= options.port)
+    throw Mistake{fmt::format("--echo-ports {}: {} to {} are taken by the four services",
+                              texts.echo_ports, options.port, options.port + kPortCount - 1)};
+}
+
 void fill_in(Options& options, const Texts& texts) {
   if (!texts.mac.empty()) read_mac(texts.mac, options.runtime.mac.emplace());
   if (options.is_server) {
-    options.port = texts.port != 0 ? texts.port : options.port;
-    options.length = app::seconds(std::max(texts.seconds, 0.0));
-    if (options.port > 65536 - kPortCount)
-      throw Mistake{fmt::format("--port {}: {} ports in a row are needed", options.port,
-                                static_cast<int>(kPortCount))};
+    fill_in_server(options, texts);
   } else {
     fill_in_client(options, texts);
   }
@@ -237,6 +287,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   line.app().get_option("--linger")->default_val(kLingerSeconds);
   if (has_role) add_common_options(line.app(), options, texts);
   if (role == "client") add_client_options(line.app(), options, texts);
+  if (role == "server") line.app().add_option("--echo-ports", texts.echo_ports)->check(check_ports);
   const int skipped = has_role ? 1 : 0;
   if (const auto status = line.parse(argc - skipped, argv + skipped)) return *status;
   try {

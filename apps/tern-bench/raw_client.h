@@ -34,8 +34,10 @@ class RawClient final : public Load {
   bool is_ready() const override;
   void start(tern::Instant now) override;
   void ask_all(tern::Instant now) override;
+  bool is_answered() const override { return idle_.empty() && under_way_ == 0; }
   /// Resets the connections that are left, as far as the port takes it.
   void stop() override;
+  bool has_left() const override { return true; }
   const std::string& trouble() const override { return trouble_; }
   const Totals& totals() const override { return totals_; }
   tern::Histogram& latency() override { return latency_; }

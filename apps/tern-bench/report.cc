@@ -205,6 +205,9 @@ void Report::result(const Result& result) {
   json["counters"] = counters_json(i, false);
   json["drops"] = counters_json(i, true);
   for (const auto& [name, value] : result.facts) json[name] = value;
+  for (const tern::MemoryRow& row : result.memory)
+    json["memory"].push_back(
+        {{"what", row.what}, {"count", row.count}, {"bytes_each", row.bytes_each}});
   fmt::print(json_.get(), "{}\n", json.dump(2));
   std::fflush(json_.get());
 }

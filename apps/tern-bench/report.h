@@ -10,6 +10,7 @@
 
 #include "options.h"
 #include "tern/histogram.h"
+#include "tern/runtime.h"
 #include "tern/stats.h"
 #include "tern/time.h"
 
@@ -42,6 +43,7 @@ struct Result {
   std::uint64_t backlog = 0;  ///< open loop: requests that were due and had not left at the end
   /// Facts of one mode, e.g. {"resident_bytes_per_connection", 421}.
   std::vector<std::pair<std::string, double>> facts = {};
+  std::vector<tern::MemoryRow> memory = {};  ///< what was allocated at start; none for a raw client
   unsigned workers = 1;
 };
 

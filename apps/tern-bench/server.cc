@@ -137,15 +137,27 @@ Server::Server(const Options& options)
       source_(totals_),
       http_(totals_, options.size) {}
 
+namespace {
+
+// Of each family that the stack has.
+bool listen_at(tern::Stack& stack, std::uint16_t port, tern::ConnectionHandler& service) {
+  return stack.listen({.address = tern::Ipv4Address(), .port = port}, service).ok() &&
+         (!stack.config().ip6 ||
+          stack.listen({.address = tern::Ipv6Address(), .port = port}, service).ok());
+}
+
+}  // namespace
+
 std::uint16_t Server::listen(tern::Stack& stack) {
   tern::ConnectionHandler* const services[kPortCount] = {&echo_, &discard_, &source_, &http_};
   for (std::uint16_t i = 0; i < kPortCount; ++i) {
     const auto port = static_cast<std::uint16_t>(options_.port + i);
-    if (!stack.listen({.address = tern::Ipv4Address(), .port = port}, *services[i]).ok())
-      return port;
-    if (stack.config().ip6 &&
-        !stack.listen({.address = tern::Ipv6Address(), .port = port}, *services[i]).ok())
-      return port;
+    if (!listen_at(stack, port, *services[i])) return port;
+  }
+  const std::uint32_t more = options_.echo_ports ? options_.echo_ports->count() : 0;
+  for (std::uint32_t i = 0; i < more; ++i) {
+    const std::uint16_t port = (*options_.echo_ports)[i];
+    if (!listen_at(stack, port, echo_)) return port;
   }
   return 0;
 }

@@ -14,8 +14,12 @@ using tern::Instant;
 namespace {
 
 constexpr Duration kLine = std::chrono::seconds(1);
-// How long the answers of idle connections are waited for.
+// So long after the last answer of an idle connection no more are waited for.
 constexpr Duration kAnswerTime = std::chrono::seconds(30);
+
+double seconds_between(Instant from, Instant to) {
+  return std::chrono::duration<double>(to - from).count();
+}
 
 }  // namespace
 
@@ -49,9 +53,7 @@ bool Session::turn(Instant now) {
     next_line_ = now + kLine;
   }
   load_.turn(now);
-  const bool is_over = phase_ == Phase::kOpening  ? load_.is_ready()
-                       : phase_ == Phase::kAsking ? is_answered() || now >= phase_ends_
-                                                  : now >= phase_ends_;
+  const bool is_over = is_phase_over(now);
   if (now >= next_line_) {
     const Snapshot current = snapshot(now);
     report_.line(last_, current, name());
@@ -66,6 +68,19 @@ bool Session::turn(Instant now) {
   return phase_ != Phase::kOver;
 }
 
+bool Session::is_phase_over(Instant now) {
+  switch (phase_) {
+    case Phase::kOpening:
+      return load_.is_ready();
+    case Phase::kAsking:
+      return is_asked(now);
+    case Phase::kLeaving:
+      return load_.has_left();
+    default:
+      return now >= phase_ends_;
+  }
+}
+
 std::string_view Session::name() const {
   switch (phase_) {
     case Phase::kOpening:
@@ -74,6 +89,8 @@ std::string_view Session::name() const {
       return "warm-up";
     case Phase::kAsking:
       return "asking";
+    case Phase::kLeaving:
+      return "leaving";
     default:
       return options_.mode == Mode::kIdle ? "holding" : "";
   }
@@ -93,14 +110,17 @@ void Session::advance(Instant now) {
       return measure(now);
     case Phase::kMeasuring:
       return options_.mode == Mode::kIdle ? ask(now) : finish(now);
+    case Phase::kLeaving:
+      return conclude(now);
     default:
       return finish(now);
   }
 }
 
 void Session::start_load(Instant now) {
-  const double opening_s = std::chrono::duration<double>(now - phase_began_).count();
+  const double opening_s = seconds_between(phase_began_, now);
   if (load_.totals().opened > 0) {
+    result_.facts.emplace_back("opened", static_cast<double>(load_.totals().opened));
     result_.facts.emplace_back("opening_seconds", opening_s);
     const auto grown =
         static_cast<double>(resident_bytes()) - static_cast<double>(resident_at_start_);
@@ -120,12 +140,17 @@ void Session::measure(Instant now) {
 
 // The time of holding is over: are they all still there?
 void Session::ask(Instant now) {
+  held_ = load_.totals();
+  last_answered_ = held_.requests;
   load_.ask_all(now);
   enter(Phase::kAsking, now, kAnswerTime);
 }
 
-bool Session::is_answered() const {
-  return load_.totals().requests - begin_.totals.requests >= options_.connections;
+bool Session::is_asked(Instant now) {
+  const std::uint64_t answered = load_.totals().requests;
+  if (answered != last_answered_) phase_ends_ = now + kAnswerTime;
+  last_answered_ = answered;
+  return load_.is_answered() || now >= phase_ends_;
 }
 
 void Session::finish(Instant now) {
@@ -133,11 +158,27 @@ void Session::finish(Instant now) {
   result_.end = snapshot(now);
   result_.backlog = load_.backlog(now);
   result_.latency.merge(load_.latency());
-  if (options_.mode == Mode::kIdle)
-    result_.facts.emplace_back(
-        "answered_after_holding",
-        static_cast<double>(result_.end.totals.requests - begin_.totals.requests));
+  if (options_.mode == Mode::kIdle) finish_idle(now);
   load_.stop();
+  enter(Phase::kLeaving, now, Duration::zero());
+  if (load_.has_left()) conclude(now);
+}
+
+void Session::finish_idle(Instant now) {
+  const Totals& end = result_.end.totals;
+  const auto ended = [](const Totals& t) { return t.closed + t.failures; };
+  const auto add = [this](const char* what, std::uint64_t n) {
+    result_.facts.emplace_back(what, static_cast<double>(n));
+  };
+  add("lost_while_holding", ended(held_) - ended(begin_.totals));
+  add("answered_after_holding", end.requests - held_.requests);
+  add("lost_while_asking", ended(end) - ended(held_));
+  result_.facts.emplace_back("asking_seconds", seconds_between(phase_began_, now));
+}
+
+void Session::conclude(Instant now) {
+  if (options_.mode == Mode::kIdle)
+    result_.facts.emplace_back("leaving_seconds", seconds_between(phase_began_, now));
   report_.result(result_);
   phase_ = Phase::kOver;
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "load.h"
 #include "options.h"
@@ -26,19 +28,25 @@ class Session {
   /// Once a turn. False: it is over.
   bool turn(tern::Instant now);
 
+  /// The result says so, too.
+  void set_memory(std::vector<tern::MemoryRow> memory) { result_.memory = std::move(memory); }
+
   /// Why there is no result; empty if there is one.
   const std::string& failure() const { return failure_; }
 
  private:
-  enum class Phase : std::uint8_t { kOpening, kWarmUp, kMeasuring, kAsking, kOver };
+  enum class Phase : std::uint8_t { kOpening, kWarmUp, kMeasuring, kAsking, kLeaving, kOver };
 
+  bool is_phase_over(tern::Instant now);
   void advance(tern::Instant now);
   void enter(Phase phase, tern::Instant now, tern::Duration length);
   void start_load(tern::Instant now);
   void measure(tern::Instant now);
   void ask(tern::Instant now);
   void finish(tern::Instant now);
-  bool is_answered() const;
+  void finish_idle(tern::Instant now);
+  void conclude(tern::Instant now);
+  bool is_asked(tern::Instant now);
   Snapshot snapshot(tern::Instant now) const;
   std::string_view name() const;
 
@@ -49,6 +57,8 @@ class Session {
   Phase phase_ = Phase::kOpening;
   tern::Instant phase_began_{}, phase_ends_ = tern::kNever, next_line_{};
   Snapshot last_, begin_;
+  Totals held_;                      // idle: when the holding was over
+  std::uint64_t last_answered_ = 0;  // idle: for how long nothing more has come
   std::uint64_t resident_at_start_;
   Result result_;
   std::string failure_;

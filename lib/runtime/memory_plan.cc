@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint64_t kMebibyte = 1 << 20;
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kTableSlotBytes = 8;  // {tag32, index32}
+// Beside a connection's TCB: its node in the timer wheel, its place in the pool's free list.
+constexpr std::uint64_t kWheelNodeBytes = 16, kFreeListBytes = 4;
 
 // The table is at most half full, and a power of two.
 std::uint64_t table_slots(const StackConfig& config) {
@@ -94,7 +96,8 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
   MemoryPlan plan;
   plan.mbuf_bytes = io::mbuf_bytes(device);
   const std::uint64_t stacks = device.queues;
-  constexpr std::uint64_t kConnectionBytes = sizeof(tcp::Tcb) + sizeof(tcp::Extras);
+  constexpr std::uint64_t kConnectionBytes =
+      sizeof(tcp::Tcb) + sizeof(tcp::Extras) + kWheelNodeBytes + kFreeListBytes;
   plan.rows = {{"connections", stacks * stack.max_connections, kConnectionBytes},
                {"TIME-WAIT records", stacks * stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
                {"half-open connections", stacks * stack.syn_cache_entries, sizeof(tcp::HalfOpen)},

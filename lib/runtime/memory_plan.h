@@ -5,21 +5,13 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "io/dpdk/device.h"
 #include "tern/config.h"
+#include "tern/runtime.h"
 
 namespace tern::runtime {
-
-/// One kind of thing that is allocated at start.
-struct MemoryRow {
-  std::string_view what;
-  std::uint64_t count = 0;
-  std::uint64_t bytes_each = 0;
-  std::uint64_t bytes() const { return count * bytes_each; }
-};
 
 /// What a configuration takes when everything in it is in use. Memory that has never been used is
 /// not resident, so a plan that fits does not cost its total.

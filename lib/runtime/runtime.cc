@@ -173,6 +173,7 @@ class Runtime::Impl {
   StackUsage usage() const;
   Instant now() const { return stations_[0]->worker->now(); }
   std::string describe() const;
+  const std::vector<MemoryRow>& memory() const { return plan_.rows; }
 
  private:
   absl::Status check();
@@ -490,5 +491,6 @@ StackUsage Runtime::usage() const { return impl_->usage(); }
 Instant Runtime::now() const { return impl_->now(); }
 std::uint64_t Runtime::cycles_per_second() { return rte_get_tsc_hz(); }
 std::string Runtime::describe() const { return impl_->describe(); }
+const std::vector<MemoryRow>& Runtime::memory() const { return impl_->memory(); }
 
 }  // namespace tern

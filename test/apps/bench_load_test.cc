@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // tern-bench's client, its raw client and its server over the simulated network, in virtual time.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -42,6 +43,8 @@ class BenchLoad : public testing::Test {
     server_ = std::make_unique<Server>(server_options_);
     auto config = numbered_host(1);
     config.stack.tcp.nagle = false;
+    config.stack.max_connections = max_connections_;
+    config.stack.send_memory = send_memory_;
     server_host_ = &simulation_.add_host(config);
     ASSERT_EQ(server_->listen(server_host_->stack()), 0);
   }
@@ -51,6 +54,8 @@ class BenchLoad : public testing::Test {
     auto config = numbered_host(2);
     config.stack.tcp.nagle = false;
     config.stack.tcp.msl = 1ms;
+    config.stack.max_connections = max_connections_;
+    config.stack.send_memory = send_memory_;
     Host& host = simulation_.add_host(config);
     LinkConfig link;
     link.delay = delay;
@@ -81,6 +86,8 @@ class BenchLoad : public testing::Test {
 
   Simulation simulation_;
   Options server_options_, options_;
+  std::uint32_t max_connections_ = 4096;
+  std::uint64_t send_memory_ = 1'500'000;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Client> client_;
   Host* server_host_ = nullptr;
@@ -175,6 +182,49 @@ TEST_F(BenchLoad, IdleConnectionsAnswerAfterwards) {
   run_for(1ms);
   EXPECT_EQ(client_->totals().requests, 50u);
   end();
+}
+
+// One port of the server's takes 28,232 connections from one address. They are opened and asked no
+// faster than so many at once, and leave with a RST each, none of which is lost.
+TEST_F(BenchLoad, IdleConnectionsTakeTurnsAtSeveralPorts) {
+  constexpr std::uint32_t kConnections = 30'000;
+  max_connections_ = kConnections + 8;
+  send_memory_ = 64 << 20;  // answers are acknowledged late
+  server_options_.echo_ports = PortRange{9100, 9102};
+  serve();
+  options_ = client_options(Mode::kIdle, kConnections);
+  options_.port = 9100;
+  options_.server_ports = 3;
+  add_client(options_, 10us);
+  tern::Stack& stack = simulation_.host(1).stack();
+  for (int i = 0; i < 10'000 && !client_->is_ready(); ++i) {
+    EXPECT_LE(stack.usage().by_state[static_cast<std::size_t>(tern::TcpState::kSynSent)], 128u);
+    run_for(kStep);
+  }
+  ASSERT_TRUE(client_->is_ready()) << client_->totals().opened << " open; " << client_->trouble();
+  run_for(1ms);
+  EXPECT_EQ(server_->totals().opened, kConnections);
+  client_->start(simulation_.now());
+  simulation_.run_for(60s);
+  client_->ask_all(simulation_.now());
+  for (int i = 0; i < 10'000 && !client_->is_answered(); ++i) run_for(kStep);
+  EXPECT_EQ(client_->totals().requests, kConnections);
+  EXPECT_EQ(client_->totals().failures, 0u);
+  EXPECT_EQ(stack.counters().retransmitted, 0u);
+  client_->stop();
+  for (int i = 0; i < 10'000 && !client_->has_left(); ++i) run_for(kStep);
+  run_for(1ms);
+  EXPECT_EQ(server_host_->stack().usage().connections, 0u);
+  simulation_.expect_quiescent();
+}
+
+TEST_F(BenchLoad, WhereOnePortTakesNoMoreMoreAreToBeNamed) {
+  max_connections_ = 28'300;
+  serve();
+  options_ = client_options(Mode::kIdle, 28'233);
+  add_client(options_, 10us);
+  for (int i = 0; i < 10'000 && client_->trouble().empty(); ++i) run_for(kStep);
+  EXPECT_THAT(client_->trouble(), testing::HasSubstr("name more ports of it"));
 }
 
 TEST_F(BenchLoad, HttpKeepsItsConnectionsOrNot) {

@@ -56,6 +56,20 @@ TEST(BenchOptions, EalsOwnStandBeforeTheDashes) {
   EXPECT_GE(o.runtime.stack.max_connections, 100u);
 }
 
+TEST(BenchOptions, ManyConnectionsNeedSeveralPorts) {
+  const Options client = good("client --server 10.0.2.2 --mode idle --port 9100-9102");
+  EXPECT_EQ(client.remote_of(0).port, 9100);
+  EXPECT_EQ(client.remote_of(2).port, 9102);
+  EXPECT_EQ(client.remote_of(3).port, 9100);
+  const Options server = good("server --echo-ports 10000-10399 --max-connections 10000000");
+  EXPECT_EQ(server.port, 9000);
+  ASSERT_TRUE(server.echo_ports.has_value());
+  EXPECT_EQ(server.echo_ports->count(), 400u);
+  EXPECT_GE(server.runtime.stack.max_listeners, 404u);
+  // What is not a connection adds little to each.
+  EXPECT_LE(server.runtime.stack.max_time_wait + server.runtime.stack.syn_cache_entries, 400'000u);
+}
+
 struct Mistake {
   const char* line;
   const char* words;
@@ -88,6 +102,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"client --server 1.2.3.4 --path x", "begin with '/'"},
         Mistake{"client --server 1.2.3.4 --mac 01:00:00:00:00:01", "station"},
         Mistake{"client --server 1.2.3.4 --connections 9 --max-connections 5", "as many"},
+        Mistake{"client --server 1.2.3.4 --raw --port 9000-9001", "one port"},
+        Mistake{"client --server 1.2.3.4 --port 9001-9000", "neither a port nor a range"},
+        Mistake{"server --port 9000-9100", "--echo-ports"},
+        Mistake{"server --echo-ports 8000-9003", "9000 to 9003 are taken"},
+        Mistake{"server --echo-ports 0-9003", "neither a port nor a range"},
         Mistake{"server --port 65534", "4 ports"}, Mistake{"server --rate 5", "--rate"}));
 
 }  // namespace

@@ -83,6 +83,15 @@ struct WorkerUsage {
   Duration busy{}, idle{};  ///< idle: polls without work, and sleep
 };
 
+/// One kind of thing that is allocated at start, of all workers together. Memory that has never
+/// been used is not resident.
+struct MemoryRow {
+  std::string_view what;
+  std::uint64_t count = 0;
+  std::uint64_t bytes_each = 0;
+  std::uint64_t bytes() const { return count * bytes_each; }
+};
+
 /// Owns everything between the machine and its stacks: DPDK's EAL, the device, the buffers, the
 /// workers with their clocks and loops, and the signals. Workers share nothing on the data path: a
 /// connection lives at one of them from its SYN to its end (docs/cores.md). A service that has its
@@ -148,6 +157,9 @@ class Runtime {
   /// The device, its offload table (requested, supported, chosen) and the memory taken: several
   /// lines, each ended, for the operator.
   std::string describe() const;
+
+  /// What everything takes when it is all in use: "connections", "table slots", "packet buffers"...
+  const std::vector<MemoryRow>& memory() const;
 
  private:
   class Impl;
