@@ -49,6 +49,17 @@ void BM_Checksum(benchmark::State& state) {
 }
 BENCHMARK(BM_Checksum)->Arg(20)->Arg(64)->Arg(1460);
 
+void BM_ChecksumCopy(benchmark::State& state) {
+  const std::vector<std::byte> bytes(static_cast<std::size_t>(state.range(0)), std::byte{0x5a});
+  std::vector<std::byte> to(bytes.size());
+  for (auto _ : state) {
+    benchmark::ClobberMemory();
+    benchmark::DoNotOptimize(checksum_finish(checksum_copy(to.data(), bytes)));
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_ChecksumCopy)->Arg(64)->Arg(1460);
+
 /// Bytes of data, and the device's verdict on both checksums: 1 good, 0 unknown. 0 bytes make a
 /// frame of 66: the segment that a 64-byte echo acknowledges with.
 void BM_ParseFrame(benchmark::State& state) {

@@ -304,11 +304,11 @@ std::uint32_t sum_of_header(const std::byte* tcp, std::uint32_t bytes, std::uint
   return wire::checksum_internal::fold_to_32(sum);
 }
 
-// finish_frame() for a frame that began as a copy of the template: nothing is summed again but what
-// follows the IP header.
+// finish_frame() for a frame that began as a copy of the template: nothing is summed again but the
+// TCP header. `text_sum`: of the text, where no device sums it up.
 template <class Ip>
 void finish_from_template(Ip ip, const Engine& e, Frame& frame, std::uint32_t header_bytes,
-                          std::uint32_t text_bytes) {
+                          std::uint32_t text_bytes, std::uint32_t text_sum) {
   const std::uint32_t tcp_bytes = header_bytes + text_bytes;
   frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
   frame.flags = 0;
@@ -320,9 +320,8 @@ void finish_from_template(Ip ip, const Engine& e, Frame& frame, std::uint32_t he
     frame.flags |= frame_flag::kTxTcpChecksum | family_flag(ip);
     wire::store_checksum(field, wire::checksum_fold(wire::load_checksum(field) + length));
   } else {
-    const std::uint32_t before_text = sum_of_header(tcp, header_bytes, length);
-    wire::store_checksum(field, wire::checksum_finish(wire::checksum_partial(
-                                    {tcp + header_bytes, text_bytes}, before_text)));
+    const std::uint64_t sum = std::uint64_t{sum_of_header(tcp, header_bytes, length)} + text_sum;
+    wire::store_checksum(field, wire::checksum_finish(wire::checksum_internal::fold_to_32(sum)));
   }
   set_metadata(ip, frame);
 }
@@ -374,14 +373,23 @@ SegmentSpec mark_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec, std::byte* 
   return spec;
 }
 
+// Returns its partial checksum, or 0 where the device sums up.
+[[gnu::always_inline]] inline std::uint32_t copy_text(Engine& e, Tcb& c, const SegmentSpec& spec,
+                                                      std::byte* to) {
+  const std::span<std::byte> out(to, spec.length);
+  if (!e.offload_tcp_checksum)
+    return c.send_queue.copy_out_summed(e.send_chunks, spec.queue_offset, out);
+  c.send_queue.copy_out(e.send_chunks, spec.queue_offset, out);
+  return 0;
+}
+
 template <class Ip>
 [[gnu::always_inline]] inline void fill_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
                                                 std::uint32_t header_bytes, Frame& frame) {
   std::byte* tcp = frame.data + Ip::kTcpOffset;
   patch_tcp_header(e, c, spec, header_bytes, tcp);
-  if (spec.length > 0)
-    c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
-  finish_from_template(ip, e, frame, header_bytes, spec.length);
+  finish_from_template(ip, e, frame, header_bytes, spec.length,
+                       copy_text(e, c, spec, tcp + header_bytes));
 }
 
 // With options or flags that few segments have.

@@ -177,24 +177,47 @@ std::uint32_t SendQueue::find(const SendChunkPool& pool, std::uint32_t position)
   return index;
 }
 
-// What does not lie in the head chunk alone.
-[[gnu::noinline]] void SendQueue::copy_across(const SendChunkPool& pool, std::uint32_t offset,
-                                              std::span<std::byte> out) {
+// take(text) for each piece in order.
+template <class Take>
+void SendQueue::walk(const SendChunkPool& pool, std::uint32_t offset, std::size_t bytes,
+                     Take take) {
   std::uint32_t position = front_ + offset;
   std::uint32_t index = find(pool, position);
   for (;;) {
     const SendChunkHeader& header = pool.header(index);
     const std::uint32_t skip = position - header.start;
-    const std::size_t n = std::min<std::size_t>(out.size(), header.length - skip);
-    copy_bytes(out.data(), pool.data(index) + skip, n);
-    out = out.subspan(n);
+    const std::size_t n = std::min<std::size_t>(bytes, header.length - skip);
+    take(std::span<const std::byte>(pool.data(index) + skip, n));
+    bytes -= n;
     position += static_cast<std::uint32_t>(n);
-    if (out.empty()) break;
+    if (bytes == 0) break;
     index = header.next;
   }
   // The head is found without a cursor; so a retransmission of the first segment does not cost the
   // next new one its place.
   if (index != head_) cursor_ = index;
+}
+
+// What does not lie in the head chunk alone.
+[[gnu::noinline]] void SendQueue::copy_across(const SendChunkPool& pool, std::uint32_t offset,
+                                              std::span<std::byte> out) {
+  walk(pool, offset, out.size(), [to = out.data()](std::span<const std::byte> text) mutable {
+    copy_bytes(to, text.data(), text.size());
+    to += text.size();
+  });
+}
+
+[[gnu::noinline]] std::uint32_t SendQueue::copy_across_summed(const SendChunkPool& pool,
+                                                              std::uint32_t offset,
+                                                              std::span<std::byte> out) {
+  std::uint64_t sum = 0;
+  std::size_t done = 0;
+  walk(pool, offset, out.size(), [&](std::span<const std::byte> text) {
+    const std::uint32_t piece = wire::checksum_copy(out.data() + done, text);
+    sum += done % 2 == 0 ? piece : wire::checksum_at_odd_offset(piece);
+    done += text.size();
+  });
+  return wire::checksum_internal::fold_to_32(sum);
 }
 
 void SendQueue::clear(SendChunkPool& pool) {

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/index_pool.h"
+#include "wire/checksum.h"
 
 namespace tern::tcp {
 
@@ -155,11 +156,21 @@ class SendQueue {
   void copy_out(const SendChunkPool& pool, std::uint32_t offset, std::span<std::byte> out) {
     TERN_ASSERT(offset <= size_ && out.size() <= size_ - offset);
     if (out.empty()) return;
-    const SendChunkHeader& head = pool.header(head_);
-    const std::uint32_t skip = front_ + offset - head.start;
-    if (skip >= head.length || out.size() > head.length - skip)
-      return copy_across(pool, offset, out);
-    std::memcpy(out.data(), pool.data(head_) + skip, out.size());
+    if (const std::byte* text = in_head(pool, offset, out.size())) [[likely]] {
+      std::memcpy(out.data(), text, out.size());
+    } else {
+      copy_across(pool, offset, out);
+    }
+  }
+
+  /// The same, and returns the partial checksum of what was copied.
+  std::uint32_t copy_out_summed(const SendChunkPool& pool, std::uint32_t offset,
+                                std::span<std::byte> out) {
+    TERN_ASSERT(offset <= size_ && out.size() <= size_ - offset);
+    if (out.empty()) return 0;
+    if (const std::byte* text = in_head(pool, offset, out.size())) [[likely]]
+      return wire::checksum_copy(out.data(), {text, out.size()});
+    return copy_across_summed(pool, offset, out);
   }
 
   void clear(SendChunkPool& pool);
@@ -170,7 +181,18 @@ class SendQueue {
 
   std::size_t append_first(SendChunkPool& pool, std::span<const std::byte> bytes);
   std::size_t append_any(SendChunkPool& pool, std::span<const std::byte> bytes);
+  /// Where so many bytes from there lie, if they lie in the first chunk; else nullptr.
+  const std::byte* in_head(const SendChunkPool& pool, std::uint32_t offset,
+                           std::size_t bytes) const {
+    const SendChunkHeader& head = pool.header(head_);
+    const std::uint32_t skip = front_ + offset - head.start;
+    return skip >= head.length || bytes > head.length - skip ? nullptr : pool.data(head_) + skip;
+  }
+  template <class Take>
+  void walk(const SendChunkPool& pool, std::uint32_t offset, std::size_t bytes, Take take);
   void copy_across(const SendChunkPool& pool, std::uint32_t offset, std::span<std::byte> out);
+  std::uint32_t copy_across_summed(const SendChunkPool& pool, std::uint32_t offset,
+                                   std::span<std::byte> out);
   std::uint32_t tail_room(const SendChunkPool& pool) const;
   std::size_t fill_tail(SendChunkPool& pool, std::span<const std::byte> bytes);
   void settle(SendChunkPool& pool, std::uint32_t index, std::uint32_t length);

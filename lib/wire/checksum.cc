@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "wire/checksum.h"
 
+#include "base/bytes.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -41,22 +43,44 @@ constexpr std::size_t kWideFrom = 256;  // below, to begin and to end costs more
 const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
 
 // The same four sums of halves in vectors of 256 bits, which the compiler may not use unasked: a
-// binary runs on every x86-64. `length` is a multiple of kWideStep.
-[[gnu::target("avx2")]] std::uint64_t sum_wide(const std::byte* p, std::size_t length) {
-  const __m256i low_half = _mm256_set1_epi64x(0xffffffff);
+// binary runs on every x86-64.
+struct WideSum {
   __m256i low[2] = {}, high[2] = {};
+
+  [[gnu::target("avx2"), gnu::always_inline]] void add(int i, __m256i words) {
+    low[i] = _mm256_add_epi64(low[i], _mm256_and_si256(words, _mm256_set1_epi64x(0xffffffff)));
+    high[i] = _mm256_add_epi64(high[i], _mm256_srli_epi64(words, 32));
+  }
+  [[gnu::target("avx2"), gnu::always_inline]] std::uint64_t total() const {
+    const __m256i sum =
+        _mm256_add_epi64(_mm256_add_epi64(low[0], low[1]), _mm256_add_epi64(high[0], high[1]));
+    alignas(32) std::uint64_t lanes[4];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
+    return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+  }
+};
+
+// `length` is a multiple of kWideStep.
+[[gnu::target("avx2")]] std::uint64_t sum_wide(const std::byte* p, std::size_t length) {
+  WideSum sum;
   for (const std::byte* const end = p + length; p != end; p += kWideStep) {
+    for (int i = 0; i < 2; ++i)
+      sum.add(i, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p) + i));
+  }
+  return sum.total();
+}
+
+[[gnu::target("avx2")]] std::uint64_t copy_wide(std::byte* to, const std::byte* p,
+                                                std::size_t length) {
+  WideSum sum;
+  for (const std::byte* const end = p + length; p != end; p += kWideStep, to += kWideStep) {
     for (int i = 0; i < 2; ++i) {
       const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p) + i);
-      low[i] = _mm256_add_epi64(low[i], _mm256_and_si256(words, low_half));
-      high[i] = _mm256_add_epi64(high[i], _mm256_srli_epi64(words, 32));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + i, words);
+      sum.add(i, words);
     }
   }
-  const __m256i sum =
-      _mm256_add_epi64(_mm256_add_epi64(low[0], low[1]), _mm256_add_epi64(high[0], high[1]));
-  alignas(32) std::uint64_t lanes[4];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
-  return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+  return sum.total();
 }
 #endif
 
@@ -83,6 +107,20 @@ std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t i
   a += b + c + d;
   for (; length >= 8; length -= 8, p += 8) a += halves(load_64(p));
   return checksum_internal::fold_to_32(a + sum_tail(p, length));
+}
+
+std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
+                            std::uint32_t initial) {
+#if defined(__x86_64__)
+  if (bytes.size() >= kWideFrom && kHasAvx2) {
+    const std::size_t wide = bytes.size() & ~(kWideStep - 1);
+    initial = checksum_internal::fold_to_32(initial + copy_wide(to, bytes.data(), wide));
+    to += wide;
+    bytes = bytes.subspan(wide);
+  }
+#endif
+  copy_bytes(to, bytes.data(), bytes.size());
+  return checksum_partial(bytes, initial);
 }
 
 std::uint32_t checksum_pseudo_ipv6(std::span<const std::byte, 32> addresses,

@@ -42,6 +42,10 @@ inline std::uint64_t load_32(const std::byte* p) {
 /// if a zero byte followed it.
 std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial = 0);
 
+/// The same, and copies them to `to`, which must not overlap them: text that is read once for both.
+std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
+                            std::uint32_t initial = 0);
+
 /// The sum in 16 bits, not complemented: what the TCP checksum field holds when a device is to
 /// complete the checksum of the segment (given the pseudo-header sum).
 constexpr std::uint16_t checksum_fold(std::uint32_t partial) {
@@ -108,6 +112,12 @@ constexpr std::uint16_t checksum_update_32(std::uint16_t checksum, std::uint32_t
                                            std::uint32_t new_word) {
   return checksum_finish(checksum_internal::fold_to_32(
       std::uint64_t{static_cast<std::uint16_t>(~checksum)} + ~old_word + new_word));
+}
+
+/// What a partial sum of bytes that began at an even offset is when they begin at an odd one: every
+/// byte is the other of its word (RFC 1071 2(B)).
+constexpr std::uint32_t checksum_at_odd_offset(std::uint32_t partial) {
+  return __builtin_bswap16(checksum_fold(partial));
 }
 
 }  // namespace tern::wire

@@ -115,7 +115,13 @@ class Sweep {
     offset = std::min(offset, oracle_.size());
     const std::size_t size = std::min(random_size(), oracle_.size() - offset);
     std::vector<std::byte> out(size);
-    queue_.copy_out(pool_, static_cast<std::uint32_t>(offset), out);
+    if (prng_.chance(0.5)) {
+      queue_.copy_out(pool_, static_cast<std::uint32_t>(offset), out);
+    } else {
+      const std::uint32_t sum =
+          queue_.copy_out_summed(pool_, static_cast<std::uint32_t>(offset), out);
+      ASSERT_EQ(wire::checksum_fold(sum), wire::checksum_fold(wire::checksum_partial(out)));
+    }
     ASSERT_TRUE(std::equal(out.begin(), out.end(), oracle_.begin() + offset));
     next_read_ = offset + size;
   }

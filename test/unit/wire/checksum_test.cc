@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/prng.h"
 #include "test_bytes.h"
 
@@ -31,6 +33,36 @@ TEST(Checksum, EveryLengthAtEveryAlignment) {
       const auto bytes = block.bytes().subspan(alignment);
       ASSERT_EQ(our_checksum(bytes), textbook_checksum(bytes)) << alignment << " " << length;
     }
+  }
+}
+
+TEST(Checksum, CopiesAndSumsEveryLengthAtEveryAlignment) {
+  SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+  Prng prng(kSeed);
+  for (std::size_t alignment = 0; alignment < 4; ++alignment) {
+    for (std::size_t length = 0; length <= 450; ++length) {
+      const ExactBlock block(random_bytes(prng, alignment + length));
+      const auto bytes = block.bytes().subspan(alignment);
+      Bytes to(1 + length + 1, std::byte{0xa5});
+      const auto initial = static_cast<std::uint32_t>(prng.next());
+      ASSERT_EQ(checksum_fold(checksum_copy(to.data() + 1, bytes, initial)),
+                checksum_fold(checksum_partial(bytes, initial)));
+      ASSERT_TRUE(std::equal(bytes.begin(), bytes.end(), to.begin() + 1));
+      ASSERT_TRUE(to.front() == std::byte{0xa5} && to.back() == std::byte{0xa5}) << "beyond it";
+    }
+  }
+}
+
+TEST(Checksum, PiecesAtOddOffsets) {
+  Prng prng(kSeed);
+  const Bytes bytes = random_bytes(prng, 301);
+  const std::span<const std::byte> whole(bytes);
+  for (std::size_t split = 1; split <= whole.size(); split += 2) {
+    const std::uint64_t sum = std::uint64_t{checksum_partial(whole.first(split))} +
+                              checksum_at_odd_offset(checksum_partial(whole.subspan(split)));
+    EXPECT_EQ(swapped(checksum_finish(checksum_internal::fold_to_32(sum))),
+              textbook_checksum(whole))
+        << split;
   }
 }
 
