@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -110,47 +111,49 @@ std::string check_server(const std::string& text) {
 }
 
 CommandLine::CommandLine(const Program& program, CommonOptions& common)
-    : common_(common), ip_(program.ip) {
+    : common_(common), app_(std::make_unique<CLI::App>()), ip_(program.ip) {
   common_.runtime.program = program.name;
   // By hand, since a generated one fills two screens.
-  app_.formatter_fn([help = program.usage + kCommonHelp + program.examples](
-                        const CLI::App*, std::string, CLI::AppFormatMode) { return help; });
-  app_.set_version_flag("--version", program.name + " (Tern) " TERN_VERSION);
-  app_.allow_config_extras(CLI::config_extras_mode::error);
-  app_.set_config("--config")->check(CLI::ExistingFile);
+  app_->formatter_fn([help = program.usage + kCommonHelp + program.examples](
+                         const CLI::App*, std::string, CLI::AppFormatMode) { return help; });
+  app_->set_version_flag("--version", program.name + " (Tern) " TERN_VERSION);
+  app_->allow_config_extras(CLI::config_extras_mode::error);
+  app_->set_config("--config")->check(CLI::ExistingFile);
   add_network_options();
   add_other_options();
 }
 
+CommandLine::~CommandLine() = default;
+
 void CommandLine::add_network_options() {
   tern::RuntimeConfig& runtime = common_.runtime;
-  app_.add_option("--ip", ip_)->check(check_prefix);
-  app_.add_option("--gateway", gateway_)->check(check_address);
-  app_.add_option("--tap", runtime.tap_name)->check(check_tap_name);
-  app_.add_option("--host-ip", host_ip_)->check(check_prefix);
-  app_.add_option("--ip6", ip6_)->check(check_prefix6);
-  app_.add_option("--gateway6", gateway6_)->check(check_address6);
-  app_.add_option("--host-ip6", host_ip6_)->check(check_prefix6);
-  app_.add_option("--device", runtime.device);
-  app_.add_option("--mtu", runtime.mtu)->check(CLI::Range(576, 9216));
-  app_.add_option("--vlan", runtime.stack.vlan)->check(CLI::Range(1, 4094));
-  app_.add_flag("--trust-checksums", runtime.trust_missing_checksum);
+  app_->add_option("--ip", ip_)->check(check_prefix);
+  app_->add_option("--gateway", gateway_)->check(check_address);
+  app_->add_option("--tap", runtime.tap_name)->check(check_tap_name);
+  app_->add_option("--host-ip", host_ip_)->check(check_prefix);
+  app_->add_option("--ip6", ip6_)->check(check_prefix6);
+  app_->add_option("--gateway6", gateway6_)->check(check_address6);
+  app_->add_option("--host-ip6", host_ip6_)->check(check_prefix6);
+  app_->add_option("--device", runtime.device);
+  app_->add_option("--mtu", runtime.mtu)->check(CLI::Range(576, 9216));
+  app_->add_option("--vlan", runtime.stack.vlan)->check(CLI::Range(1, 4094));
+  app_->add_flag("--trust-checksums", runtime.trust_missing_checksum);
 }
 
 void CommandLine::add_other_options() {
   tern::RuntimeConfig& runtime = common_.runtime;
-  app_.add_option("--workers", runtime.workers)->check(CLI::Range(1, 128));
-  app_.add_option("--max-connections", runtime.stack.max_connections)
+  app_->add_option("--workers", runtime.workers)->check(CLI::Range(1, 128));
+  app_->add_option("--max-connections", runtime.stack.max_connections)
       ->check(CLI::Range(1, 1 << 28));
-  app_.add_option("--capture", runtime.capture_path);
-  app_.add_option("--capture-filter", runtime.capture_filter);
-  app_.add_option("--idle", idle_)->check(CLI::IsMember({"auto", "spin", "pause", "sleep"}));
-  app_.add_option("--congestion", congestion_)->check(CLI::IsMember({"cubic", "newreno"}));
-  app_.add_option("--linger", linger_s_)->check(CLI::Range(0.0, 3600.0));
-  app_.add_option("--msl", msl_s_)->check(CLI::Range(0.001, 600.0));
-  app_.add_flag("--stats", common_.stats);
-  auto* quiet = app_.add_flag("--quiet", common_.quiet);
-  app_.add_flag("--verbose", common_.verbose)->excludes(quiet);
+  app_->add_option("--capture", runtime.capture_path);
+  app_->add_option("--capture-filter", runtime.capture_filter);
+  app_->add_option("--idle", idle_)->check(CLI::IsMember({"auto", "spin", "pause", "sleep"}));
+  app_->add_option("--congestion", congestion_)->check(CLI::IsMember({"cubic", "newreno"}));
+  app_->add_option("--linger", linger_s_)->check(CLI::Range(0.0, 3600.0));
+  app_->add_option("--msl", msl_s_)->check(CLI::Range(0.001, 600.0));
+  app_->add_flag("--stats", common_.stats);
+  auto* quiet = app_->add_flag("--quiet", common_.quiet);
+  app_->add_flag("--verbose", common_.verbose)->excludes(quiet);
 }
 
 void CommandLine::fill_in() {
@@ -175,9 +178,9 @@ void CommandLine::fill_in() {
 
 // CLI11's words, but for what is no option at all, and with the file where there is one.
 std::string CommandLine::words_of(const CLI::ParseError& error) const {
-  const std::vector<std::string> rest = app_.remaining();
-  const bool has_file = app_.get_config_ptr()->count() > 0;
-  const std::string file = has_file ? app_.get_config_ptr()->results().front() : "";
+  const std::vector<std::string> rest = app_->remaining();
+  const bool has_file = app_->get_config_ptr()->count() > 0;
+  const std::string file = has_file ? app_->get_config_ptr()->results().front() : "";
   std::string_view what = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty())
     return fmt::format("no option is called '{}'; EAL's own stand before a '--'", rest.front());
@@ -189,7 +192,7 @@ std::string CommandLine::words_of(const CLI::ParseError& error) const {
 }
 
 int CommandLine::answer(const CLI::ParseError& error) const {
-  if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+  if (error.get_exit_code() == 0) return app_->exit(error);  // --help, --version
   fmt::print(stderr, "{}: {} (see --help)\n", common_.runtime.program, words_of(error));
   return kUsageError;
 }
@@ -204,7 +207,7 @@ std::optional<int> CommandLine::parse(int argc, const char* const* argv) {
   std::vector<std::string> own(has_separator ? separator + 1 : all.begin(), all.end());
   std::reverse(own.begin(), own.end());
   try {
-    app_.parse(own);
+    app_->parse(own);
   } catch (const CLI::ParseError& error) {
     return answer(error);
   }

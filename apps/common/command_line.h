@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "tern/runtime.h"
+
+// Only who adds options needs CLI11's header, which takes many times longer to compile than this
+// one.
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
 
 namespace app {
 
@@ -33,8 +40,9 @@ class CommandLine {
     std::string examples;  // before and after the common ones
   };
   CommandLine(const Program& program, CommonOptions& common);
+  ~CommandLine();
 
-  CLI::App& app() { return app_; }
+  CLI::App& app() { return *app_; }
 
   /// Answers an exit status if that is all: --help and --version (0, printed on stdout), or a
   /// mistake (2, one line on stderr).
@@ -48,7 +56,7 @@ class CommandLine {
   int answer(const CLI::ParseError& error) const;
 
   CommonOptions& common_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   // The options that are not numbers, until they are checked.
   std::string ip_, gateway_, host_ip_, ip6_, gateway6_, host_ip6_, idle_ = "auto";
   std::string congestion_ = "cubic";

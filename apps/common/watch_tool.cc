@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -19,18 +20,21 @@ std::atomic<bool> interrupted = false;
 
 }  // namespace
 
-WatchTool::WatchTool(std::string name, const char* help) : name_(std::move(name)) {
+WatchTool::WatchTool(std::string name, const char* help)
+    : name_(std::move(name)), app_(std::make_unique<CLI::App>()) {
   // By hand, since a generated one fills two screens.
-  app_.formatter_fn([help](const CLI::App*, std::string, CLI::AppFormatMode) { return help; });
-  app_.set_version_flag("-V,--version", name_ + " (Tern) " TERN_VERSION);
-  app_.add_option("--file-prefix", file_prefix_);
+  app_->formatter_fn([help](const CLI::App*, std::string, CLI::AppFormatMode) { return help; });
+  app_->set_version_flag("-V,--version", name_ + " (Tern) " TERN_VERSION);
+  app_->add_option("--file-prefix", file_prefix_);
 }
+
+WatchTool::~WatchTool() = default;
 
 std::optional<int> WatchTool::parse(int argc, const char* const* argv) {
   try {
-    app_.parse(argc, argv);
+    app_->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app_.exit(error);
+    if (error.get_exit_code() == 0) return app_->exit(error);
     return fail(fmt::format("{} (see --help)", error.what()), true);
   }
   return std::nullopt;

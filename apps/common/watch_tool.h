@@ -4,11 +4,15 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <CLI/CLI.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "common/telemetry_client.h"
+
+namespace CLI {
+class App;  // as in command_line.h
+}  // namespace CLI
 
 namespace app {
 
@@ -17,8 +21,9 @@ class WatchTool {
  public:
   /// `help` is the whole of --help.
   WatchTool(std::string name, const char* help);
+  ~WatchTool();
 
-  CLI::App& options() { return app_; }
+  CLI::App& options() { return *app_; }
   /// Where --file-prefix goes, which all of them have.
   const std::string& file_prefix() const { return file_prefix_; }
 
@@ -36,7 +41,7 @@ class WatchTool {
 
  private:
   std::string name_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   std::string file_prefix_;
 };
 
