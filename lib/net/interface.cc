@@ -5,6 +5,7 @@
 
 #include "net/interface6.h"
 #include "wire/ethernet.h"
+#include "wire/icmp.h"
 
 namespace tern::net {
 namespace {
@@ -13,6 +14,9 @@ constexpr NeighbourPolicy kArpPolicy{.ether_type = wire::ether_type::kIpv4,
                                      .reachable_time = NeighbourTable::kReachableTime,
                                      .goes_stale = false,
                                      .max_waiting = NeighbourTable::kMaxWaiting};
+
+// One purpose each of the key that the interface is given.
+enum Purpose : std::uint64_t { kInterface6 = 6, kFragments };
 
 }  // namespace
 
@@ -24,11 +28,13 @@ Interface::Interface(const StackConfig& config, Egress& egress, Counters& counte
       sender_(route_.own_address(), egress, counters),
       neighbours_(config.max_neighbours, kArpPolicy, sender_, egress, counters, key, generation_),
       arp_(route_, neighbours_, sender_, counters),
-      echo_(route_, neighbours_, egress, counters) {
+      echo_(route_, neighbours_, egress, counters, derive_key(key, kFragments)),
+      errors_(route_, neighbours_, egress),
+      reassembler_(config.max_reassembly, counters) {
   if (route_.gateway() != 0) neighbours_.pin(route_.gateway());
   if (config.ip6)
-    six_ = std::make_unique<Interface6>(config, egress, counters, derive_key(key, 6), book,
-                                        generation_);
+    six_ = std::make_unique<Interface6>(config, egress, counters, derive_key(key, kInterface6),
+                                        book, generation_);
 }
 
 Interface::~Interface() = default;
@@ -109,12 +115,21 @@ void Interface::note_no_progress(std::uint32_t destination, Instant now) {
 }
 
 std::size_t Interface::expire(Instant now) {
-  return arp_.expire(now) + neighbours_.expire(now) + (six_ ? six_->expire(now) : 0);
+  const std::size_t timed_out = reassembler_.expire(
+      now, [&](std::span<const std::byte> packet) { report_timeout(packet, now); });
+  return timed_out + arp_.expire(now) + neighbours_.expire(now) + (six_ ? six_->expire(now) : 0);
+}
+
+void Interface::report_timeout(std::span<const std::byte> packet, Instant now) {
+  constexpr std::uint8_t kReassembly = 1;  // RFC 792: fragment reassembly time exceeded
+  if (load_u8(packet.data()) >> 4 != 4) return six_->report_timeout(packet, now);
+  if (errors_.send(wire::icmp_type::kTimeExceeded, kReassembly, packet, now))
+    ++counters_.icmp_time_exceeded_out;
 }
 
 Instant Interface::next_deadline() const {
-  return std::min(
-      {arp_.next_deadline(), neighbours_.next_deadline(), six_ ? six_->next_deadline() : kNever});
+  return std::min({arp_.next_deadline(), neighbours_.next_deadline(), reassembler_.next_deadline(),
+                   six_ ? six_->next_deadline() : kNever});
 }
 
 }  // namespace tern::net

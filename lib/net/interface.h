@@ -13,8 +13,10 @@
 #include "net/arp_sender.h"
 #include "net/egress.h"
 #include "net/icmp.h"
+#include "net/icmp_error_sender.h"
 #include "net/link_state.h"
 #include "net/neighbour_table.h"
+#include "net/reassembler.h"
 #include "net/route.h"
 #include "tern/config.h"
 #include "tern/port.h"
@@ -83,6 +85,14 @@ class Interface {
   /// A frame of kind kIcmp4 that is no error message. It stays the caller's.
   void receive_icmp(const wire::ParsedFrame& frame, Instant now) { echo_.receive(frame, now); }
 
+  /// A frame of kind kFragment: see Reassembler::take().
+  std::span<std::byte> receive_fragment(const wire::ParsedFrame& parsed, const Frame& frame,
+                                        Instant now) {
+    return reassembler_.take(frame, parsed.payload, now);
+  }
+  /// Datagrams of which not all fragments have come yet.
+  std::uint32_t reassembling() const { return reassembler_.in_use(); }
+
   /// Makes the address known: two ARP announcements, 2 s apart (RFC 5227 2.3); and begins to look
   /// whether the IPv6 addresses may be used. Once.
   void announce(Instant now);
@@ -113,6 +123,7 @@ class Interface {
 
  private:
   bool may_send_from_v6(std::uint32_t own) const;
+  void report_timeout(std::span<const std::byte> packet, Instant now);
 
   Egress& egress_;
   Counters& counters_;
@@ -122,6 +133,8 @@ class Interface {
   NeighbourTable neighbours_;
   ArpResponder arp_;
   EchoResponder echo_;
+  IcmpErrorSender errors_;
+  Reassembler reassembler_;
   std::unique_ptr<Interface6> six_;
 };
 

@@ -10,7 +10,7 @@ namespace tern::net {
 namespace {
 
 // One purpose each of the key that the interface is given.
-enum Purpose : std::uint64_t { kTable, kReports, kJitter };
+enum Purpose : std::uint64_t { kTable, kReports, kJitter, kFragments };
 
 std::uint32_t jitter_of(const SipKey& key) {
   return static_cast<std::uint32_t>(derive_key(key, kJitter).k0);
@@ -40,7 +40,7 @@ Interface6::Interface6(const StackConfig& config, Egress& egress, Counters& coun
       solicitor_(sender_),
       discovery_(
           {own_, route_, neighbours_, sender_, detection_, solicitor_, book, egress, counters}),
-      responder_(own_, route_, neighbours_, book, egress, counters) {}
+      responder_(own_, route_, neighbours_, book, egress, counters, derive_key(key, kFragments)) {}
 
 bool Interface6::has_route(std::uint32_t destination) const {
   const bool local = book_.address(destination).is_link_local();

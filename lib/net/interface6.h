@@ -56,6 +56,9 @@ class Interface6 {
   void report_problem(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
     responder_.report_problem(frame, buffer, now);
   }
+  void report_timeout(std::span<const std::byte> packet, Instant now) {
+    responder_.report_timeout(packet, now);
+  }
 
   void note_no_progress(std::uint32_t destination, Instant now) {
     if (const std::uint32_t hop = route_.next_hop(destination); hop != 0)

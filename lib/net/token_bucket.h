@@ -16,9 +16,9 @@ class TokenBucket {
   constexpr TokenBucket(std::uint32_t rate_per_second, std::uint32_t burst)
       : interval_(Duration(std::chrono::seconds(1)) / rate_per_second), depth_(interval_ * burst) {}
 
-  /// True if an event may pass now, and takes its token.
-  constexpr bool take(Instant now) {
-    const Instant full_at = std::max(full_at_, now) + interval_;
+  /// True if an event may pass now, and takes its tokens; more than the burst are as many.
+  constexpr bool take(Instant now, std::uint32_t tokens = 1) {
+    const Instant full_at = std::max(full_at_, now) + std::min(interval_ * tokens, depth_);
     if (full_at > now + depth_) return false;
     full_at_ = full_at;
     return true;

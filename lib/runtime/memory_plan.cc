@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "io/dpdk/eal.h"
+#include "net/reassembler.h"
 #include "stack/config_check.h"
 #include "tcp/engine.h"
 
@@ -98,13 +99,15 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
   const std::uint64_t stacks = device.queues;
   constexpr std::uint64_t kConnectionBytes =
       sizeof(tcp::Tcb) + sizeof(tcp::Extras) + kWheelNodeBytes + kFreeListBytes;
-  plan.rows = {{"connections", stacks * stack.max_connections, kConnectionBytes},
-               {"TIME-WAIT records", stacks * stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
-               {"half-open connections", stacks * stack.syn_cache_entries, sizeof(tcp::HalfOpen)},
-               {"table slots", stacks * table_slots(stack), kTableSlotBytes},
-               {"send memory", stacks * stack.send_memory, 1},
-               {"receive memory", stacks * stack.receive_memory, 1},
-               {"packet buffers", mbufs, plan.mbuf_bytes / mbufs}};
+  plan.rows = {
+      {"connections", stacks * stack.max_connections, kConnectionBytes},
+      {"TIME-WAIT records", stacks * stack.max_time_wait, sizeof(tcp::TimeWaitRecord)},
+      {"half-open connections", stacks * stack.syn_cache_entries, sizeof(tcp::HalfOpen)},
+      {"table slots", stacks * table_slots(stack), kTableSlotBytes},
+      {"send memory", stacks * stack.send_memory, 1},
+      {"receive memory", stacks * stack.receive_memory, 1},
+      {"datagrams in fragments", stacks * stack.max_reassembly, net::Reassembler::datagram_bytes()},
+      {"packet buffers", mbufs, plan.mbuf_bytes / mbufs}};
   if (stack.ip6)
     plan.rows.push_back({"IPv6 addresses", stacks * address_book_room(stack), kAddressBytes});
   return plan;

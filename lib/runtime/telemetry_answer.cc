@@ -91,6 +91,7 @@ void add_config(const StackConfig& config, AnswerObject& out) {
   out.add("max_half_open", config.max_half_open);
   out.add("max_listeners", config.max_listeners);
   out.add("max_neighbours", config.max_neighbours);
+  out.add("max_reassembly", config.max_reassembly);
   out.add("send_memory", config.send_memory);
   out.add("receive_memory", config.receive_memory);
   add_tcp_config(config.tcp, out);
@@ -103,6 +104,7 @@ void add_usage(const StackUsage& usage, AnswerObject& out) {
   out.add("timers", usage.timers);
   out.add("held_frames", usage.held_frames);
   out.add("waiting_frames", usage.waiting_frames);
+  out.add("reassembling", usage.reassembling);
   out.add("staged_frames", usage.staged_frames);
   out.add("send_chunks", usage.send_chunks);
   out.add("receive_chunks", usage.receive_chunks);

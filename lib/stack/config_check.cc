@@ -19,6 +19,7 @@ constexpr std::uint16_t kMaxVlan = 4094;  // IEEE 802.1Q
 constexpr std::uint32_t kMinBuffer = 4096;
 constexpr std::uint32_t kMaxBuffer = 0xffffu << 14;  // RFC 7323 2.3
 constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint32_t kMaxReassembly = 65536;
 constexpr std::uint32_t kMaxConnections = 1u << 28;
 
 absl::Status invalid(std::string_view field, std::string_view sentence) {
@@ -100,6 +101,8 @@ absl::Status check_sizes(const StackConfig& config) {
     return invalid("max_connections", "must be 1 to 268435456");
   if (config.max_listeners == 0) return invalid("max_listeners", "must be at least 1");
   if (config.max_neighbours < 2) return invalid("max_neighbours", "must be at least 2");
+  if (config.max_reassembly > kMaxReassembly)
+    return invalid("max_reassembly", "must be at most 65536");
   if (config.max_half_open == 0) return invalid("max_half_open", "must be at least 1");
   if (config.syn_cache_entries == 0 || config.syn_cache_entries > kMaxConnections)
     return invalid("syn_cache_entries", "must be 1 to 268435456");

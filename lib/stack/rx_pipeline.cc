@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <cstring>
+
 #include "net/icmp6_error.h"
 #include "net/interface6.h"
 #include "stack/stack_impl.h"
@@ -7,6 +9,8 @@
 #include "tcp/icmp_error.h"
 #include "tcp/listen.h"
 #include "tcp/receive.h"
+#include "wire/fragment.h"
+#include "wire/ipv4.h"
 #include "wire/ipv6.h"
 
 namespace tern {
@@ -53,9 +57,13 @@ void StackImpl::parse(Slot& slot, const Frame& frame) {
     if (slot.parsed.kind != wire::FrameKind::kTcp6) return;
     name_addresses(slot);
   }
+  hash_tuple(slot);
+  engine_.table.prefetch(slot.hash);
+}
+
+[[gnu::always_inline]] inline void StackImpl::hash_tuple(Slot& slot) {
   slot.tuple = tuple_of(slot.parsed.segment);
   slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
-  engine_.table.prefetch(slot.hash);
 }
 
 void StackImpl::name_addresses(Slot& slot) const {
@@ -126,6 +134,8 @@ void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
     case wire::FrameKind::kProblem6:
       receive_problem6(slot.parsed, frame, now);
       break;
+    case wire::FrameKind::kFragment:
+      return receive_fragment(slot, frame, now);
     case wire::FrameKind::kDrop:
       count_drop(counters_, slot.parsed.drop);
       break;
@@ -189,19 +199,86 @@ Flow StackImpl::flow_of(const flow::FourTuple4& t) const {
   return {endpoint(t.local_address, t.local_port), endpoint(t.remote_address, t.remote_port)};
 }
 
+// Who else may know of the flow. What was put together goes on in a frame of its own.
+Placement StackImpl::place(const Frame& frame, const flow::FourTuple4& tuple) {
+  if (steering_ == nullptr) return Placement::kHere;
+  const Flow flow = flow_of(tuple);
+  return whole_.empty() ? steering_->place(frame, flow, engine_.now) : place_whole(flow);
+}
+
+Placement StackImpl::place_whole(const Flow& flow) {
+  Frame copy;
+  if (port_.info().frame_capacity < whole_.size() || port_.allocate({&copy, 1}) == 0)
+    return Placement::kFull;
+  std::memcpy(copy.data, whole_.data(), whole_.size());
+  copy.length = static_cast<std::uint32_t>(whole_.size());
+  const Placement placement = steering_->place(copy, flow, engine_.now);
+  if (placement != Placement::kTaken) bin_.add(copy);
+  return placement;
+}
+
+// No connection can be told from a fragment, and it may have come to any of several stacks.
+Placement StackImpl::place_fragment(const wire::ParsedFrame& parsed, const Frame& frame,
+                                    Instant now) {
+  if (steering_ == nullptr) return Placement::kHere;
+  const wire::Fragment fragment = wire::read_fragment(parsed.payload);
+  if (!fragment.is_v6) {
+    const wire::Ipv4View ip(fragment.header.first<wire::kIpv4HeaderBytes>());
+    return steering_->place_fragment(frame, Ipv4Address(ip.source()), Ipv4Address(ip.destination()),
+                                     fragment.id, now);
+  }
+  const wire::Ipv6View ip(fragment.header.first<wire::kIpv6HeaderBytes>());
+  return steering_->place_fragment(frame, ip.source(), ip.destination(), fragment.id, now);
+}
+
+void StackImpl::receive_fragment(Slot& slot, Frame& frame, Instant now) {
+  const Placement placement = place_fragment(slot.parsed, frame, now);
+  if (placement == Placement::kTaken) {
+    ++counters_.fragments_handed_over;
+    return;
+  }
+  if (placement != Placement::kHere) {
+    ++counters_.drop_steering_full;
+    return bin_.add(frame);
+  }
+  whole_ = interface_.receive_fragment(slot.parsed, frame, now);
+  if (whole_.empty()) return bin_.add(frame);
+  process_whole(slot, frame, now);
+  whole_ = {};
+}
+
+Frame StackImpl::whole_frame() const {
+  return {.data = whole_.data(), .length = static_cast<std::uint32_t>(whole_.size())};
+}
+
+// The datagram takes its last fragment's place in the burst. `frame` is still that fragment's, and
+// nobody may keep it for what lies elsewhere. The device's verdicts were of fragments.
+void StackImpl::process_whole(Slot& slot, Frame& frame, Instant now) {
+  wire::parse_frame(whole_frame(), parse_context_, slot.parsed);
+  if (slot.parsed.kind == wire::FrameKind::kFragment) {  // in a fragment: nobody sends that
+    ++counters_.drop_ip_fragment;
+    return bin_.add(frame);
+  }
+  slot.parsed.fragment_header6 = true;
+  if (slot.parsed.kind == wire::FrameKind::kTcp6) name_addresses(slot);
+  if (is_tcp(slot.parsed)) hash_tuple(slot);
+  slot.candidate = kNoIndex;
+  frame.flags &= ~frame_flag::kHandedOver;
+  engine_.receive_buffers.set_copy_only(true);
+  process_frame(slot, frame, now);
+  engine_.receive_buffers.set_copy_only(false);
+}
+
 // A connection is made where its SYN arrives. Everything else may belong to another core's stack,
 // and is answered only when nobody knows it.
 void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
   if (tcp::receive_opening(engine_, slot.hash, slot.tuple, arrival)) return;
-  const Placement placement =
-      steering_ == nullptr ? Placement::kHere
-                           : steering_->place(arrival.frame, flow_of(slot.tuple), engine_.now);
-  switch (placement) {
+  switch (place(arrival.frame, slot.tuple)) {
     case Placement::kHere:
       tcp::refuse_unconnected(engine_, slot.tuple, arrival.segment);
       break;
     case Placement::kTaken:
-      arrival.frame_kept = true;
+      arrival.frame_kept = whole_.empty();
       ++counters_.asked_around;
       break;
     case Placement::kFull:
@@ -216,8 +293,7 @@ void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
 // False: the frame went to another stack, since an error message need not arrive where its
 // connection lives.
 bool StackImpl::receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
-  if (const auto error = net::parse_icmp_error(frame))
-    return receive_icmp_error(*error, buffer, now);
+  if (const auto error = net::parse_icmp_error(frame)) return receive_icmp_error(*error, buffer);
   interface_.receive_icmp(frame, now);
   return true;
 }
@@ -228,7 +304,7 @@ bool StackImpl::receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffe
   const wire::Icmpv6Packet packet{ip.source(), ip.destination(), ip.hop_limit(), frame.payload,
                                   frame.fragment_header6};
   if (const auto error = net::parse_icmp6_error(packet, book_))
-    return receive_icmp_error(*error, buffer, now);
+    return receive_icmp_error(*error, buffer);
   std::array<NeighbourNews, net::Interface6::kMaxNews> news;
   const std::size_t count = interface_.six()->receive(packet, frame.source_mac, now, news);
   if (steering_ != nullptr) {
@@ -241,7 +317,7 @@ bool StackImpl::receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffe
 
 void StackImpl::receive_problem6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now) {
   count_drop(counters_, frame.problem.reason);
-  interface_.six()->report_problem(frame, buffer, now);
+  interface_.six()->report_problem(frame, whole_.empty() ? buffer : whole_frame(), now);
 }
 
 // What an ICMP error quotes is anybody's invention: none is looked for that this host cannot have
@@ -251,7 +327,7 @@ bool StackImpl::can_be_ours(const net::IcmpError& error) const {
   return error.source == engine_.address;
 }
 
-bool StackImpl::receive_icmp_error(const net::IcmpError& error, const Frame& buffer, Instant now) {
+bool StackImpl::receive_icmp_error(const net::IcmpError& error, const Frame& buffer) {
   if (!can_be_ours(error)) {
     ++counters_.drop_icmp_unbelieved;
     return true;
@@ -264,10 +340,9 @@ bool StackImpl::receive_icmp_error(const net::IcmpError& error, const Frame& buf
     tcp::receive_icmp_error(engine_, engine_.tcbs[index], error);
     return true;
   }
-  if (steering_ != nullptr && index == kNoIndex &&
-      steering_->place(buffer, flow_of(tuple), now) == Placement::kTaken) {
+  if (index == kNoIndex && place(buffer, tuple) == Placement::kTaken) {
     ++counters_.asked_around;
-    return false;
+    return !whole_.empty();
   }
   ++counters_.drop_icmp_unbelieved;
   return true;

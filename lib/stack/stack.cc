@@ -243,6 +243,7 @@ StackUsage StackImpl::usage() const {
           .timers = engine_.wheel.armed(),
           .held_frames = engine_.receive_buffers.held_frames(),
           .waiting_frames = interface_.waiting_frames(),
+          .reassembling = interface_.reassembling(),
           .staged_frames = static_cast<std::uint32_t>(egress_.staged()),
           .spare_frames = static_cast<std::uint32_t>(egress_.spare()),
           .returning_frames = static_cast<std::uint32_t>(bin_.size()),
@@ -282,9 +283,9 @@ StackUsage& StackUsage::operator+=(const StackUsage& other) {
   for (const auto member :
        {&StackUsage::connections, &StackUsage::time_wait, &StackUsage::table_entries,
         &StackUsage::addresses6, &StackUsage::timers, &StackUsage::held_frames,
-        &StackUsage::waiting_frames, &StackUsage::staged_frames, &StackUsage::spare_frames,
-        &StackUsage::returning_frames, &StackUsage::send_chunks, &StackUsage::receive_chunks,
-        &StackUsage::sack_senders})
+        &StackUsage::waiting_frames, &StackUsage::reassembling, &StackUsage::staged_frames,
+        &StackUsage::spare_frames, &StackUsage::returning_frames, &StackUsage::send_chunks,
+        &StackUsage::receive_chunks, &StackUsage::sack_senders})
     this->*member += other.*member;
   for (std::size_t i = 0; i < by_state.size(); ++i) by_state[i] += other.by_state[i];
   return *this;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 
 #include "base/frame_bin.h"
 #include "flow/address_book.h"
@@ -89,6 +90,7 @@ class StackImpl {
   };
   std::size_t receive_burst(Instant now);
   void parse(Slot& slot, const Frame& frame);
+  void hash_tuple(Slot& slot);
   void look_up(Slot& slot);
   void prefetch_send_chunk(const Slot& slot) const;
   void process_burst(std::size_t count, Instant now);
@@ -104,7 +106,13 @@ class StackImpl {
   [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);
   bool receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   bool receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
-  bool receive_icmp_error(const net::IcmpError& error, const Frame& buffer, Instant now);
+  bool receive_icmp_error(const net::IcmpError& error, const Frame& buffer);
+  [[gnu::noinline]] void receive_fragment(Slot& slot, Frame& frame, Instant now);
+  Placement place_fragment(const wire::ParsedFrame& parsed, const Frame& frame, Instant now);
+  Frame whole_frame() const;
+  void process_whole(Slot& slot, Frame& frame, Instant now);
+  Placement place(const Frame& frame, const flow::FourTuple4& tuple);
+  Placement place_whole(const Flow& flow);
   void receive_problem6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
@@ -166,6 +174,8 @@ class StackImpl {
   const std::uint32_t
       ample_below_;  // large send chunks in use: half of any share is a whole buffer
   wire::ParseContext parse_context_;
+  std::span<std::byte> whole_;  // the Ethernet frame of the reassembled datagram that is being
+                                // processed; empty: what is processed lies in its own frame
   bool announced_ = false;
   std::uint8_t lost_own6_ = 0;  // bit i: the i-th own IPv6 address has been found to be another's
   std::function<void(const SynFlood&)> flood_observer_;

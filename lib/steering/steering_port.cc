@@ -50,6 +50,19 @@ Placement SteeringPort::place(const Frame& frame, const Flow& flow, Instant now)
   return to == self_ ? pass_on(frame, self_, 0, now) : send(frame, to, self_, 1);
 }
 
+// By a keyed hash of what names the datagram, which is no flow and has no home.
+Placement SteeringPort::place_fragment(const Frame& frame, const IpAddress& source,
+                                       const IpAddress& destination, std::uint32_t id,
+                                       Instant now) {
+  if (workers() == 1 || (frame.flags & frame_flag::kHandedOver) != 0) return Placement::kHere;
+  const Flow name{{destination, static_cast<std::uint16_t>(id)},
+                  {source, static_cast<std::uint16_t>(id >> 16)}};
+  const auto to =
+      static_cast<std::uint16_t>(std::uint64_t{exchange_.homes().hash_of(name)} * workers() >> 32);
+  if (to == self_) return Placement::kHere;
+  return fragments_.take(now) ? send(frame, to, self_, 1) : Placement::kLimited;
+}
+
 // To the next worker round the circle that is not where the frame began.
 Placement SteeringPort::pass_on(const Frame& frame, std::uint16_t origin, std::uint16_t passes,
                                 Instant now) {

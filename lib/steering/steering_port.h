@@ -19,6 +19,9 @@ class SteeringPort final : public Port, public Steering {
   /// Segments of unknown flows that go round, at most: as many as strays are answered.
   static constexpr std::uint32_t kAsksPerSecond = 10'000;
   static constexpr std::uint32_t kAskBurst = 1'000;
+  /// Fragments that are handed over, lest a flood of them fills the rings that segments need.
+  static constexpr std::uint32_t kFragmentsPerSecond = 10'000;
+  static constexpr std::uint32_t kFragmentBurst = 256;
 
   SteeringPort(Port& inner, Exchange& exchange, std::uint16_t worker);
   /// Gives back what the others have handed over and nobody has received. Only when no worker is at
@@ -42,6 +45,8 @@ class SteeringPort final : public Port, public Steering {
   // Steering
   bool is_home(const Flow& flow) const override { return exchange_.homes().home_of(flow) == self_; }
   Placement place(const Frame& frame, const Flow& flow, Instant now) override;
+  Placement place_fragment(const Frame& frame, const IpAddress& source,
+                           const IpAddress& destination, std::uint32_t id, Instant now) override;
   void claim(const Flow& flow) override;
   std::size_t tell(const NeighbourNews& news) override;
   std::size_t hear(std::span<NeighbourNews> news) override;
@@ -58,6 +63,7 @@ class SteeringPort final : public Port, public Steering {
   std::size_t handed_ = 0;        // of the last receive(), the first so many
   std::uint16_t first_lane_ = 0;  // takes turns, so that no worker's frames starve another's
   net::TokenBucket asks_{kAsksPerSecond, kAskBurst};
+  net::TokenBucket fragments_{kFragmentsPerSecond, kFragmentBurst};
 };
 
 }  // namespace tern::steering

@@ -51,10 +51,13 @@ class ReceiveBuffers {
   /// hold() in steps, for callers that spread one payload over several nodes. keep() needs
   /// can_keep_frame(). copy() takes up to kChunkBytes and leaves the frame with the caller, who
   /// ends with give_back(): `copied` counts rx_held_copied.
-  bool can_keep_frame() const { return held_frames_ < max_held_frames_ && nodes_.available() > 0; }
+  bool can_keep_frame() const { return held_frames_ < keepable_frames_ && nodes_.available() > 0; }
   std::uint32_t keep(const Frame& frame, std::span<std::byte> payload, wire::SeqNum seq);
   std::uint32_t copy(std::span<const std::byte> payload, wire::SeqNum seq);
   void give_back(const Frame& frame, bool copied);
+
+  /// While set, no frame is kept: payloads lie somewhere else than in their frames, and are copied.
+  void set_copy_only(bool copy_only) { keepable_frames_ = copy_only ? 0 : max_held_frames_; }
 
   /// Copies a prefix of `payload` behind the node's bytes and returns its length; 0 for a node in a
   /// frame.
@@ -97,6 +100,7 @@ class ReceiveBuffers {
   };
 
   const std::uint32_t max_held_frames_;
+  std::uint32_t keepable_frames_ = max_held_frames_;
   std::uint32_t held_frames_ = 0;
   IndexPool<RxNode> nodes_;
   IndexPool<Chunk> chunks_;

@@ -2,6 +2,7 @@
 #include "wire/ipv6_extension.h"
 
 #include "base/bytes.h"
+#include "wire/fragment.h"
 #include "wire/ipv6.h"
 
 namespace tern::wire {
@@ -52,24 +53,9 @@ void walk_routing(std::span<const std::byte> payload, std::size_t at, Ipv6Extens
                       kIpv6HeaderBytes + at + kType);
 }
 
-// RFC 6946: offset 0 and no more to come is a packet, not a part of one.
-void walk_fragment(std::span<const std::byte> payload, std::size_t at, Ipv6Extensions& out) {
-  constexpr std::uint16_t kOffsetAndMore = 0xfff9;
-  out.has_fragment_header = true;
-  if ((load_be16(&payload[at + 2]) & kOffsetAndMore) != 0) drop(out, DropReason::drop_ip_fragment);
-}
-
 std::size_t header_bytes(std::uint8_t type, std::span<const std::byte> header) {
   if (type == next_header::kFragment) return kUnit;
   return kUnit * (1 + std::size_t{load_u8(&header[1])});
-}
-
-// What an extension header holds; `end`: where it ends.
-void walk_header(std::uint8_t type, std::span<const std::byte> payload, std::size_t at,
-                 std::size_t end, Ipv6Extensions& out) {
-  if (type == next_header::kRouting) return walk_routing(payload, at, out);
-  if (type == next_header::kFragment) return walk_fragment(payload, at, out);
-  walk_options(payload, at + 2, end, out);
 }
 
 bool is_extension(std::uint8_t type) {
@@ -97,6 +83,59 @@ std::size_t size_of(std::uint8_t type, std::span<const std::byte> rest) {
   return bytes <= rest.size() ? bytes : 0;
 }
 
+// Bytes of an upper layer's header that a first fragment must hold (RFC 7112 3, RFC 8200 4.5).
+std::size_t least_header_bytes(std::uint8_t upper_layer) {
+  constexpr std::size_t kTcpBytes = 20, kIcmpBytes = 8;
+  if (upper_layer == next_header::kTcp) return kTcpBytes;
+  return upper_layer == next_header::kIcmpv6 ? kIcmpBytes : 0;
+}
+
+// Whether a first fragment, whose data is `rest`, has every header down to the upper layer's. What
+// is wrong with them is for the whole packet's walk to find.
+bool holds_header_chain(std::uint8_t type, std::span<const std::byte> rest) {
+  std::size_t at = 0;
+  while (is_extension(type)) {
+    const std::size_t bytes = size_of(type, rest.subspan(at));
+    if (bytes == 0) return false;
+    type = load_u8(&rest[at]);
+    at += bytes;
+  }
+  return rest.size() - at >= least_header_bytes(type);
+}
+
+// RFC 6946: offset 0 and no more to come is a packet, not a part of one. Else RFC 8200 4.5.
+void walk_fragment(const Next& next, std::span<const std::byte> payload, std::size_t at,
+                   Ipv6Extensions& out) {
+  constexpr std::uint16_t kMore = 1, kOffsetMask = 0xfff8;
+  constexpr std::uint32_t kPayloadLengthField = 4, kOffsetField = 2;
+  const std::uint16_t word = load_be16(&payload[at + 2]);
+  out.has_fragment_header = true;
+  if ((word & (kMore | kOffsetMask)) == 0) return;
+  const auto data = payload.subspan(at + kFragmentHeaderBytes);
+  const auto problem = [&](std::uint8_t code, std::size_t pointer) {
+    drop_with_problem(out, DropReason::drop_ip_fragment, code, pointer);
+  };
+  drop(out, DropReason::drop_ip_fragment);
+  if (data.empty()) return;
+  if ((word & kMore) != 0 && data.size() % kFragmentUnit != 0)
+    return problem(parameter_problem::kField, kPayloadLengthField);
+  if (at + (word & kOffsetMask) + data.size() > kMaxDatagramBytes)
+    return problem(parameter_problem::kField, kIpv6HeaderBytes + at + kOffsetField);
+  if ((word & kOffsetMask) == 0 && !holds_header_chain(load_u8(&payload[at]), data))
+    return problem(parameter_problem::kHeaderChain, 0);
+  out.is_fragment = true;
+  out.next_header_at = next.pointer;
+  out.offset = static_cast<std::uint32_t>(at);
+}
+
+// What an extension header holds; `end`: where it ends.
+void walk_header(const Next& next, std::span<const std::byte> payload, std::size_t at,
+                 std::size_t end, Ipv6Extensions& out) {
+  if (next.type == next_header::kRouting) return walk_routing(payload, at, out);
+  if (next.type == next_header::kFragment) return walk_fragment(next, payload, at, out);
+  walk_options(payload, at + 2, end, out);
+}
+
 void take_upper_layer(const Next& next, std::size_t at, Ipv6Extensions& out) {
   out.upper_layer = next.type;
   out.offset = static_cast<std::uint32_t>(at);
@@ -118,7 +157,7 @@ Ipv6Extensions walk_extensions(std::uint8_t first, std::span<const std::byte> pa
     if (bytes == 0 || count == kMaxExtensionHeaders || at + bytes > kMaxExtensionBytes)
       drop(out, DropReason::drop_ip_extension);
     else
-      walk_header(next.type, payload, at, at + bytes, out);
+      walk_header(next, payload, at, at + bytes, out);
     if (out.drop != DropReason::kNone) return out;
     next = {load_u8(&payload[at]), static_cast<std::uint32_t>(kIpv6HeaderBytes + at)};
     at += bytes;

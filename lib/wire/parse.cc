@@ -6,6 +6,7 @@
 #include "wire/arp.h"
 #include "wire/checksum.h"
 #include "wire/ethernet.h"
+#include "wire/fragment.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
@@ -106,6 +107,24 @@ DropReason parse_icmp4(const Ipv4Header& ip, std::span<std::byte> message, Parse
   return DropReason::kNone;
 }
 
+// A part of a packet that a whole one would not be refused for; its header's lengths and checksum
+// are known to be right.
+[[gnu::noinline]] DropReason parse_fragment4(const ParseContext& context,
+                                             std::span<std::byte> packet, ParsedFrame& out) {
+  const Ipv4View ip(packet.first<kIpv4HeaderBytes>());
+  packet = packet.first(ip.total_bytes());
+  if (has_source_route(packet.first(ip.header_bytes()).subspan(kIpv4HeaderBytes)))
+    return DropReason::drop_ip_option;
+  if (!source_is_valid(ip.source(), context)) return DropReason::drop_ip_source;
+  if (ip.destination() != context.address) return DropReason::drop_not_for_us;
+  if (ip.protocol() != ip_protocol::kTcp && ip.protocol() != ip_protocol::kIcmp)
+    return DropReason::drop_ip_protocol;
+  if (!fragment4_is_sane(packet)) return DropReason::drop_ip_fragment;
+  out.kind = FrameKind::kFragment;
+  out.payload = packet;
+  return DropReason::kNone;
+}
+
 DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<std::byte> packet,
                     ParsedFrame& out) {
   const bool checksum_is_good = verdict_of(frame.flags, frame_flag::kRxIpChecksumGood,
@@ -113,7 +132,7 @@ DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<s
   Ipv4Header ip;
   const DropReason drop = parse_ipv4(packet, checksum_is_good, ip);
   if (drop != DropReason::kNone) [[unlikely]]
-    return drop;
+    return drop == DropReason::drop_ip_fragment ? parse_fragment4(context, packet, out) : drop;
   if (!source_is_valid(ip.source, context)) [[unlikely]]
     return DropReason::drop_ip_source;
   if (ip.destination != context.address) [[unlikely]]
@@ -152,9 +171,9 @@ bool is_own6(const ParseContext& context, const Ipv6Address& address) {
 
 // RFC 4291 2.5.2, 2.5.3, 2.7. Neighbour discovery has its reasons to send from `::`, or from what
 // we take for our own.
-bool source6_is_valid(const Ipv6Address& source, bool is_tcp, const ParseContext& context) {
+bool source6_is_valid(const Ipv6Address& source, bool is_strict, const ParseContext& context) {
   if (source.is_multicast() || source.is_loopback() || source.is_v4_mapped()) return false;
-  return !is_tcp || (!source.is_unspecified() && !is_own6(context, source));
+  return !is_strict || (!source.is_unspecified() && !is_own6(context, source));
 }
 
 bool is_link_group(const Ipv6Address& address) {
@@ -202,7 +221,13 @@ DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {
   const auto payload = packet.subspan(kIpv6HeaderBytes, view.payload_bytes());
   const Ipv6Extensions extensions = walk_extensions(view.next_header(), payload);
   const bool is_tcp = extensions.upper_layer == next_header::kTcp;
-  if (!source6_is_valid(view.source(), is_tcp, context)) return DropReason::drop_ip_source;
+  if (!source6_is_valid(view.source(), is_tcp || extensions.is_fragment, context))
+    return DropReason::drop_ip_source;
+  if (extensions.is_fragment) {
+    out.kind = FrameKind::kFragment;
+    out.payload = packet.first(kIpv6HeaderBytes + view.payload_bytes());
+    return DropReason::kNone;
+  }
   if (extensions.drop != DropReason::kNone) return report_problem(extensions, out);
   const auto upper = payload.subspan(extensions.offset);
   if (is_tcp)

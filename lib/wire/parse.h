@@ -11,7 +11,16 @@
 namespace tern::wire {
 
 /// What a received frame turned out to be.
-enum class FrameKind : std::uint8_t { kTcp4, kTcp6, kDrop, kArp, kIcmp4, kIcmp6, kProblem6 };
+enum class FrameKind : std::uint8_t {
+  kTcp4,
+  kTcp6,
+  kDrop,
+  kArp,
+  kIcmp4,
+  kIcmp6,
+  kProblem6,
+  kFragment
+};
 /// A segment of either family.
 constexpr bool is_tcp(FrameKind kind) { return kind <= FrameKind::kTcp6; }
 
@@ -43,14 +52,15 @@ struct Problem6 {
 /// that follow the Ethernet (ARP, >= 28, padding included) or IPv4 header (ICMP, a valid message),
 /// and the addresses that a reply needs. kIcmp6 has the whole message, whose checksum and groups
 /// are still to be judged; its source may be `::` or an address of ours (RFC 4862 5.4), and it may
-/// have been sent to any ff02:: group. Everything points into the frame.
+/// have been sent to any ff02:: group. kFragment is a part of a packet of either family to us, to
+/// be put together: see read_fragment(). Everything points into the frame.
 struct ParsedFrame {
   FrameKind kind = FrameKind::kDrop;
   DropReason drop = DropReason::kNone;
   MacAddress source_mac;                  // all but kDrop
   std::uint32_t source_address = 0;       // kIcmp4
   std::uint32_t destination_address = 0;  // kIcmp4
-  std::span<std::byte> payload;           // kArp, kIcmp4, kIcmp6
+  std::span<std::byte> payload;           // kArp, kIcmp4, kIcmp6; kFragment: the IP packet
   TcpSegment segment;                     // kTcp4; kTcp6, of which it has no addresses
   std::byte* ipv6 = nullptr;              // the fixed IPv6 header: kTcp6, kIcmp6, kProblem6
   bool fragment_header6 = false;          // kIcmp6: it came behind one, of a whole packet

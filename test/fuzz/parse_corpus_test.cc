@@ -55,6 +55,8 @@ std::string outcome_of(const ParsedFrame& frame) {
       return "icmp6";
     case FrameKind::kProblem6:
       return "problem6";
+    case FrameKind::kFragment:
+      return "fragment";
     case FrameKind::kDrop:
       break;
   }
@@ -85,10 +87,10 @@ TEST(ParseCorpus, ReachesEveryOutcomeOfParsing) {
     reached.insert(outcome_of(fuzz_parse(std::as_bytes(std::span(input.bytes)))));
   }
   const std::set<std::string> expected{
-      "tcp6",      "icmp6",       "problem6",    "ip_extension", "tcp4",       "arp4",
-      "icmp4",     "truncated",   "not_for_us",  "ethertype",    "ip_header",  "ip_checksum",
-      "ip_option", "ip_fragment", "ip_source",   "ip_protocol",  "tcp_header", "tcp_checksum",
-      "vlan",      "tcp_flags",   "tcp_options", "arp",          "icmp"};
+      "tcp6",      "icmp6",       "problem6",   "ip_extension", "tcp4",       "arp4",
+      "icmp4",     "truncated",   "not_for_us", "ethertype",    "ip_header",  "ip_checksum",
+      "ip_option", "ip_fragment", "ip_source",  "ip_protocol",  "tcp_header", "tcp_checksum",
+      "fragment",  "vlan",        "tcp_flags",  "tcp_options",  "arp",        "icmp"};
   EXPECT_EQ(reached, expected);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "wire/fragment.h"
 
 namespace tern::wire {
 namespace {
@@ -53,6 +54,16 @@ void assert_packet6(const Frame& frame, const ParseContext& context, const Parse
   TERN_ASSERT(out.problem.pointer < frame.length - 14);
 }
 
+void assert_fragment(const Frame& frame, std::span<std::byte> packet) {
+  assert_inside(frame, packet.data(), packet.size());
+  const Fragment fragment = read_fragment(packet);
+  assert_inside(frame, fragment.header.data(), fragment.header.size());
+  assert_inside(frame, fragment.payload.data(), fragment.payload.size());
+  TERN_ASSERT(!fragment.payload.empty() && fragment.end() <= kMaxDatagramBytes);
+  TERN_ASSERT(!fragment.more || fragment.payload.size() % kFragmentUnit == 0);
+  TERN_ASSERT(fragment.more || !fragment.is_first());
+}
+
 void assert_segment(const Frame& frame, const TcpSegment& segment) {
   assert_inside(frame, segment.payload, segment.payload_length);
   TERN_ASSERT(segment.payload >= frame.data + 14 + 20 + 20);
@@ -90,6 +101,7 @@ ParsedFrame fuzz_parse(std::span<const std::byte> input) {
   if (out.kind == FrameKind::kTcp6 || out.kind == FrameKind::kIcmp6 ||
       out.kind == FrameKind::kProblem6)
     assert_packet6(frame, context, out);
+  if (out.kind == FrameKind::kFragment) assert_fragment(frame, out.payload);
   if (out.kind == FrameKind::kArp || out.kind == FrameKind::kIcmp4) {
     assert_inside(frame, out.payload.data(), out.payload.size());
     TERN_ASSERT(out.payload.size() >= (out.kind == FrameKind::kArp ? 28 : 8));

@@ -102,6 +102,39 @@ def ping6(rig):
     rig.stop()
 
 
+def ping6_in_fragments(rig):
+    """Requests that Linux sends in fragments, up to the largest; the answers come in fragments, too."""
+    start(rig)
+    for size in (1453, 4000, 30000, 65527):
+        result = ping(SERVER6, "-s", str(size), "-i", "0.2")
+        assert " 0% packet loss" in result.stdout, result.stdout
+    stats = rig.stop()
+    assert stats["datagrams_reassembled"] >= 12 and stats["fragments_out"] >= 3 * (2 + 3 + 21 + 46), stats
+
+
+def segments_in_fragments6(rig):
+    """TCP in fragments, as Linux cuts it where the route's MTU is smaller than the segments that it has
+    promised to send: IPv6's own extension header and all."""
+    start(rig)
+    with socket.create_connection((SERVER6, interop.PORT), 10) as client:
+        rig.check_echo(client, b"whole\n")
+        link = RawLink()
+        server_mac = bytes.fromhex(neighbour(SERVER6).split("lladdr ")[1].split()[0].replace(":", ""))
+        source, destination = (socket.inet_pton(socket.AF_INET6, a) for a in (HOST6, SERVER6))
+        # Of no connection: answered with a RST, which shows that it has been put together.
+        tcp = struct.pack("!HHIIBBHHH", 4321, interop.PORT, 1, 77, 5 << 4, 0x10, 100, 0, 0) + b"x" * 2000
+        pseudo = source + destination + struct.pack("!IxxxB", len(tcp), 6)
+        tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
+        for begin, end, more in ((1200, len(tcp), 0), (0, 1200, 1)):
+            part = struct.pack("!BBHI", 6, 0, begin | more, 0xABCD) + tcp[begin:end]
+            link.send(server_mac, struct.pack("!IHBB", 6 << 28, len(part), 44, 64) + source + destination + part)
+        time.sleep(0.3)
+        rig.check_echo(client, b"and on\n")
+    stats = rig.stop()
+    assert stats["datagrams_reassembled"] == 1 and stats["drop_tcp_checksum"] == 0, stats
+    assert stats["drop_tcp_no_listener"] + stats["drop_tcp_stray"] + stats["rst_out"] >= 1, stats
+
+
 def reachability(rig):
     """Linux finds the server by neighbour discovery, and finds that it is there still when it asks by unicast."""
     start(rig)
@@ -372,5 +405,5 @@ def path_mtu6_drops_mid_flow(rig):
 
 
 if __name__ == "__main__":
-    interop.main([ping6, reachability, echo6, duplicate_address, router_advertisement, forged_messages_are_refused,
+    interop.main([ping6, ping6_in_fragments, segments_in_fragments6, reachability, echo6, duplicate_address, router_advertisement, forged_messages_are_refused,
                   unknown_header_is_reported, path_mtu6_drops_mid_flow, vlan, vlan_interface, jumbo])

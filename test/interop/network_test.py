@@ -8,7 +8,8 @@ import struct
 import subprocess
 
 import interop
-from raw_tcp import ACK, BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IP, PSH, RST, SYN, RawConnection, RawHost, Segment
+from raw_tcp import (ACK, BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IP, PSH, RST, SYN, RawConnection, RawHost, Segment,
+                     checksum)
 
 
 def ping(rig):
@@ -17,6 +18,54 @@ def ping(rig):
         result = subprocess.run(["ping", "-n", "-c", "5", "-i", "0.05", "-W", "2", "-s", str(size), interop.SERVER],
                                 capture_output=True, text=True)
         assert " 0% packet loss" in result.stdout, result.stdout
+    rig.stop()
+
+
+def ping_in_fragments(rig):
+    """Requests that Linux sends in fragments, up to the largest; the answers come in fragments, too."""
+    rig.start()
+    # Of IPv4, net_af_packet has this kernel put fragments together (PACKET_FANOUT_FLAG_DEFRAG), and
+    # drops what is then longer than its buffers of 2048 bytes.
+    is_put_together = rig.device == "af_packet"
+    for size in (1473, 1900) if is_put_together else (1473, 4000, 30000, 65507):
+        result = subprocess.run(["ping", "-n", "-c", "3", "-i", "0.2", "-W", "2", "-s", str(size), interop.SERVER],
+                                capture_output=True, text=True)
+        assert " 0% packet loss" in result.stdout, result.stdout
+    stats = rig.stop()
+    if rig.is_tern and not is_put_together:
+        assert stats["datagrams_reassembled"] >= 12 and stats["fragments_out"] >= 3 * (2 + 3 + 21 + 45), stats
+
+
+def fragment(packet, begin, size, number):
+    """The fragment of an IPv4 packet that has `size` bytes of its data from `begin` on."""
+    data = packet[20:]
+    more = 0x2000 if begin + size < len(data) else 0
+    part = data[begin:begin + size]
+    header = packet[:2] + struct.pack("!HHH", 20 + len(part), number, more | begin // 8) + packet[8:10] + b"\0\0" + packet[12:20]
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + part
+
+
+def segments_in_fragments(rig):
+    """A segment in fragments is a segment, in whatever order they come; two that overlap are none (RFC 5722)."""
+    rig.start()
+    host = RawHost(interop.HOST_DEVICE)
+    peer = RawConnection(host, interop.SERVER, interop.PORT)
+    peer.open()
+    mac = host.neighbours[interop.SERVER]
+    for number, order in enumerate(((0, 1, 2), (2, 1, 0), (1, 2, 0)), 1):
+        data = b"round %d " % number * 100
+        packet = Segment(host.address, interop.SERVER, peer.local_port, interop.PORT, peer.snd_nxt, peer.rcv_nxt, ACK | PSH,
+                         payload=data).to_packet()
+        parts = [fragment(packet, begin, 320, number) for begin in (0, 320)] + [fragment(packet, 640, 1000, number)]
+        if number == 3 and rig.is_tern:
+            for begin, size in ((0, 328), (320, 1000)):
+                host.send_frame(mac, ETHERTYPE_IP, fragment(packet, begin, size, 99))
+            peer.expect_silence(0.3)
+        for index in order:
+            host.send_frame(mac, ETHERTYPE_IP, parts[index])
+        peer.snd_nxt += len(data)
+        peer.expect_data(data.upper())
+    peer.close()
     rig.stop()
 
 
@@ -216,6 +265,6 @@ def path_mtu_drops_mid_flow(rig):
 
 
 if __name__ == "__main__":
-    interop.main([ping, arp_answers, arp_asks_once, malformed_arp_is_ignored, gateway, closed_port, unknown_connection,
+    interop.main([ping, ping_in_fragments, segments_in_fragments, arp_answers, arp_asks_once, malformed_arp_is_ignored, gateway, closed_port, unknown_connection,
                   restarted_server, wrong_checksums_are_dropped,
                   path_mtu_drops_mid_flow])

@@ -112,6 +112,9 @@ struct StackConfig {
   std::uint32_t max_half_open = 16384;      ///< SYN-RECEIVED connections per listener
   std::uint32_t max_listeners = 64;
   std::uint32_t max_neighbours = 1024;
+  /// Datagrams in fragments that are put together at once, 64 KB of memory each (once used); a
+  /// quarter of them at most is one source's. 0: fragments are dropped.
+  std::uint32_t max_reassembly = 64;
   std::uint64_t send_memory =
       0;  ///< bytes for send chunks of all connections; 0 = derived from max_connections
   std::uint64_t receive_memory =

@@ -54,6 +54,7 @@ struct StackUsage {
   std::uint32_t timers = 0;            ///< connections armed in the wheel
   std::uint32_t held_frames = 0;       ///< received frames in receive queues or on loan
   std::uint32_t waiting_frames = 0;    ///< frames waiting for a neighbour's address
+  std::uint32_t reassembling = 0;      ///< datagrams of which not all fragments have come yet
   std::uint32_t staged_frames = 0;     ///< frames waiting for the port to take them
   std::uint32_t spare_frames = 0;      ///< empty frames allocated ahead of use
   std::uint32_t returning_frames = 0;  ///< frames that are done with; the next poll gives them back

@@ -63,6 +63,16 @@ class Steering {
   /// longer the caller's.
   virtual Placement place(const Frame& frame, const Flow& flow, Instant now) = 0;
 
+  /// A fragment of the datagram with this number between these addresses: all of them must meet at
+  /// one stack, whichever it is. If kTaken the frame is no longer the caller's. kHere for all is
+  /// right where the device puts all fragments between two addresses into one queue.
+  virtual Placement place_fragment(const Frame& frame, const IpAddress& source,
+                                   const IpAddress& destination, std::uint32_t id, Instant now) {
+    static_cast<void>(frame), static_cast<void>(source), static_cast<void>(destination);
+    static_cast<void>(id), static_cast<void>(now);
+    return Placement::kHere;
+  }
+
   /// A frame with frame_flag::kHandedOver belongs to a connection of this stack.
   virtual void claim(const Flow& flow) = 0;
 

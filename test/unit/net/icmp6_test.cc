@@ -55,11 +55,23 @@ TEST_F(Icmp6Test, RepliesAreLimited) {
   EXPECT_EQ(lines().size(), Icmp6Responder::kReplyBurst);
 }
 
-TEST_F(Icmp6Test, WhatDoesNotFitIsNotAnswered) {
+TEST_F(Icmp6Test, WhatDoesNotFitIsAnsweredInFragments) {
   receive_echo("fd00::7", "fd00::2", 1500 - 48);
   EXPECT_EQ(lines().size(), 1U);
   receive_echo("fd00::7", "fd00::2", 1500 - 47);
-  EXPECT_EQ(lines().size(), 0U);
+  const Sent out = sent();
+  ASSERT_EQ(out.size(), 2U);
+  EXPECT_EQ(out[0].size(), 14U + 40U + 8U + 1448U) << "the most that is a multiple of 8";
+  EXPECT_EQ(out[0][20], 44);
+  EXPECT_EQ(Bytes(out[0].begin() + 54, out[0].begin() + 58), (Bytes{58, 0, 0, 1})) << "more";
+  EXPECT_EQ(Bytes(out[1].begin() + 54, out[1].begin() + 58),
+            (Bytes{58, 0, 1448 / 256, 1448 % 256}));
+  EXPECT_EQ(Bytes(out[0].begin() + 58, out[0].begin() + 62),
+            Bytes(out[1].begin() + 58, out[1].begin() + 62));
+  const Bytes message(out[0].begin() + 62, out[0].end());
+  const Bytes whole = message + Bytes(out[1].begin() + 62, out[1].end());
+  EXPECT_TRUE(wire::parse_icmpv6(std::as_bytes(std::span(whole)), ip6("fd00::2"), ip6("fd00::7")));
+  EXPECT_EQ(Bytes(whole.begin() + 4, whole.end()), (Bytes{0x12, 0x34, 0, 1} + Bytes(1453, 'x')));
 }
 
 // --- Parameter problems --------------------------------------------------------------------------

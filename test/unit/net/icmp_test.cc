@@ -95,23 +95,45 @@ TEST_F(IcmpTest, TheDataComesBackWhateverItsLength) {
   EXPECT_EQ(counters_.icmp_echo_replies, 8U);
 }
 
-TEST_F(IcmpTest, AReplyBeyondTheMtuIsNotSent) {
+TEST_F(IcmpTest, AReplyBeyondTheMtuIsSentInFragments) {
   port_.settings().frame_capacity = 2048;
   restart();
   resolve(kPeer, kPeerMac);
-  receive_icmp(message(8, 0, Bytes(1473)));
-  EXPECT_EQ(sent(), Sent{});
-  EXPECT_EQ(counters_.drop_icmp, 1U);
+  Bytes data(1473);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i * 7);
+  receive_icmp(message(8, 0, data));
+  const Sent out = sent();
+  ASSERT_EQ(out.size(), 2U);
+  EXPECT_EQ(out[0].size(), 14U + 1500U);
+  EXPECT_EQ(Bytes(out[0].begin() + 20, out[0].begin() + 22), (Bytes{0x20, 0})) << "more";
+  EXPECT_EQ(Bytes(out[1].begin() + 20, out[1].begin() + 22), (Bytes{0, 1480 / 8})) << "the last";
+  EXPECT_EQ(Bytes(out[0].begin() + 18, out[0].begin() + 20),
+            Bytes(out[1].begin() + 18, out[1].begin() + 20));
+  EXPECT_EQ(Bytes(out[0].begin() + 34, out[0].end()) + Bytes(out[1].begin() + 34, out[1].end()),
+            message(0, 0, data));
+  for (const Bytes& frame : out)
+    EXPECT_EQ(checksum(Bytes(frame.begin() + 14, frame.begin() + 34)), 0U);
+  EXPECT_EQ(counters_.fragments_out, 2U);
+  EXPECT_EQ(counters_.icmp_echo_replies, 1U);
 }
 
-TEST_F(IcmpTest, AReplyBeyondTheFramesCapacityIsNotSent) {
+TEST_F(IcmpTest, AReplyBeyondTheFramesCapacityIsSentInFragments) {
   port_.settings().frame_capacity = 128;
   restart();
   resolve(kPeer, kPeerMac);
   receive_icmp(message(8, 0, Bytes(128 - 14 - 20 - 8 + 1)));
-  EXPECT_EQ(sent(), Sent{});
+  EXPECT_EQ(sent().size(), 2U);
   receive_icmp(message(8, 0, Bytes(128 - 14 - 20 - 8)));
   EXPECT_EQ(sent().size(), 1U);
+}
+
+TEST_F(IcmpTest, AReplyInFragmentsIsSentWholeOrNotAtAll) {
+  resolve(kPeer, kPeerMac);
+  port_.set_pool_size(port_.out());
+  receive_icmp(message(8, 0, Bytes(60'000)));
+  EXPECT_EQ(sent(), Sent{});
+  EXPECT_EQ(counters_.drop_icmp, 1U);
+  EXPECT_EQ(counters_.fragments_out, 0U);
 }
 
 TEST_F(IcmpTest, TheReplyWaitsForAnUnknownNeighbour) {

@@ -12,6 +12,7 @@
 
 #include "queue_port.h"
 #include "steering/steering_port.h"
+#include "support/fragments.h"
 #include "support/segment.h"
 #include "tern/stack.h"
 
@@ -310,6 +311,35 @@ TEST_F(SharedAddress, AStrayIsAnsweredOnceAfterEverybodyWasAsked) {
   EXPECT_EQ(server_->counters().asked_around, 3u);
   EXPECT_EQ(server_->counters().rst_out, 1u);
   EXPECT_EQ(server_->counters().handed_over, 0u);
+}
+
+// No device can know which fragments belong together, or to which connection: they meet at one
+// worker, and the whole goes on to the connection's.
+TEST_F(SharedAddress, FragmentsMeetAndTheWholeFindsItsConnection) {
+  const auto anywhere = [frames = 0u](std::span<const std::byte>) mutable -> std::size_t {
+    return ++frames % 4;
+  };
+  make(std::make_unique<Host>(1, 4, to_queue(2)), std::make_unique<Host>(2, 1, to_queue(0)));
+  Client client(1);
+  connect(0, 1, client);
+  run(10ms);
+  expect_all_finished(client, 1);
+  server_->set_device(anywhere);
+  for (std::uint32_t id = 1; id <= 40; ++id) {  // each of which is a stray to all four
+    test::Segment stray;
+    stray.path.source_port = 4000;
+    stray.path.destination_port = 9999;
+    stray.payload = std::string(1000, 'x');
+    stray.dont_fragment = false;
+    for (const test::Bytes& fragment : test::cut(test::build(stray), 400, id))
+      server_->arrive(fragment);
+  }
+  run(1ms);
+  EXPECT_EQ(server_->counters().datagrams_reassembled, 40u);
+  EXPECT_NEAR(static_cast<double>(server_->counters().fragments_handed_over), 90, 25);
+  EXPECT_EQ(server_->counters().asked_around, 120u) << "everybody, as of any other segment";
+  EXPECT_EQ(server_->counters().rst_out, 40u);
+  EXPECT_EQ(server_->exchange().frames_under_way(), 0u);
 }
 
 // Each worker in a thread of its own, and devices that take no account of homes. For

@@ -47,6 +47,45 @@ TEST(Ipv6Extensions, AFragmentIsNotAPacket) {
   EXPECT_EQ(walk(kFragment, "0600 0006 00000001").drop, kNone);  // reserved bits mean nothing
 }
 
+TEST(Ipv6Extensions, AFragmentIsFoundBehindOtherHeaders) {
+  const Ipv6Extensions x = walk(kOptions,
+                                "2c00 010400000000"
+                                "0600 0008 00000001"
+                                "aaaa");
+  EXPECT_TRUE(x.is_fragment);
+  EXPECT_FALSE(x.is_problem);
+  EXPECT_EQ(x.offset, 8u);
+  EXPECT_EQ(x.next_header_at, 40u);
+}
+
+// RFC 8200 4.5, in its order.
+TEST(Ipv6Extensions, WhatAFragmentMustNotBe) {
+  const Ipv6Extensions odd = walk(kFragment, "0600 0009 00000001 aaaaaaaaaaaaaaaaaa");
+  EXPECT_TRUE(odd.is_problem);
+  EXPECT_EQ(odd.problem_code, parameter_problem::kField);
+  EXPECT_EQ(odd.problem_pointer, 4u) << "the payload length";
+  const Ipv6Extensions far = walk(kFragment, "0600 fff8 00000001 aaaaaaaaaaaaaaaa");
+  EXPECT_TRUE(far.is_problem);
+  EXPECT_EQ(far.problem_code, parameter_problem::kField);
+  EXPECT_EQ(far.problem_pointer, 42u) << "the offset";
+  EXPECT_TRUE(walk(kFragment, "0600 fff8 00000001 aaaaaaaaaaaaaa").is_fragment);
+}
+
+// RFC 7112 5.
+TEST(Ipv6Extensions, TheFirstFragmentHoldsAllHeaders) {
+  const std::string eight = "aaaaaaaaaaaaaaaa";
+  const Ipv6Extensions tiny = walk(kFragment, "0600 0001 00000001" + eight + eight);
+  EXPECT_EQ(tiny.drop, drop_ip_fragment);
+  EXPECT_FALSE(tiny.is_fragment);
+  EXPECT_EQ(tiny.problem_code, parameter_problem::kHeaderChain);
+  EXPECT_EQ(tiny.problem_pointer, 0u);
+  EXPECT_TRUE(walk(kFragment, "0600 0001 00000001" + eight + eight + eight).is_fragment);
+  EXPECT_TRUE(walk(kFragment, "3a00 0001 00000001" + eight).is_fragment) << "ICMPv6's has 8";
+  EXPECT_TRUE(walk(kFragment, "3c00 0001 00000001 3a00010400000000" + eight).is_fragment);
+  EXPECT_EQ(walk(kFragment, "3c00 0001 00000001 3a01010400000000").problem_code,
+            parameter_problem::kHeaderChain);
+}
+
 TEST(Ipv6Extensions, ARouteIsNotFollowed) {
   // RFC 5095: type 0 like any other type.
   for (const char* hex : {"0600 0001 00000000", "0600 0401 00000000"}) {

@@ -260,8 +260,16 @@ TEST(ParseFrameDrops, IpOption) {
 }
 
 TEST(ParseFrameDrops, IpFragment) {
-  for (const unsigned word : {0x2000u, 0x0001u, 0x1fffu, 0x6001u}) {
+  // Beyond 65535; and of no fragment but the last a length that is no multiple of 8.
+  for (const unsigned word : {0x1fffu, 0x3fffu}) {
     Bytes frame = syn_frame();
+    put_be16(frame, kFragmentAt, word);
+    fix_ip_checksum(frame);
+    EXPECT_EQ(drop_of(frame), drop_ip_fragment) << word;
+  }
+  for (const auto& [word, bytes] : {std::pair{0x2000u, 20u + 9u}, std::pair{0x0001u, 20u}}) {
+    Bytes frame = syn_frame();
+    put_be16(frame, 16, bytes);
     put_be16(frame, kFragmentAt, word);
     fix_ip_checksum(frame);
     EXPECT_EQ(drop_of(frame), drop_ip_fragment) << word;

@@ -146,13 +146,22 @@ DropReason reference_ip(const Reader& frame, std::uint64_t flags, const ParseCon
   if (!verified && textbook_sum(frame.bytes.subspan(14, header)) != 0xffff) {
     return drop_ip_checksum;
   }
-  if (frame.at(20, 2) % 0x4000 != 0) return drop_ip_fragment;
   if (hits_source_route(frame.bytes.subspan(34, header - 20))) return drop_ip_option;
   out.segment.source_address = frame.at(26, 4);
   out.segment.destination_address = frame.at(30, 4);
   if (bad_source(out.segment.source_address, context)) return drop_ip_source;
   if (out.segment.destination_address != context.address) return drop_not_for_us;
   const std::size_t start = 14 + header, end = 14 + total;
+  if (frame.at(20, 2) % 0x4000 != 0) {
+    const bool more = frame.at(20, 2) / 0x2000 % 2 == 1;
+    if (frame.at(23, 1) != 6 && frame.at(23, 1) != 1) return drop_ip_protocol;
+    if (start == end || (more && (end - start) % 8 != 0)) return drop_ip_fragment;
+    if (frame.at(20, 2) % 0x2000 * 8 + total > 65535) return drop_ip_fragment;
+    out.kind = FrameKind::kFragment;
+    out.payload_offset = 14;
+    out.payload_length = total;
+    return kNone;
+  }
   if (frame.at(23, 1) == 6) {
     const DropReason drop = reference_tcp(frame, start, end, flags, context, out);
     if (frame.at(15, 1) % 4 == 3) out.segment.flags |= 0x100;
