@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "script.h"
+#include "support/rounds.h"
 
 namespace tern::test {
 namespace {
@@ -171,11 +172,12 @@ TEST_P(Golden, EveryCell) {
   static const GoldenTable table = read_golden_table(TERN_GOLDEN_TABLE);
   const auto found = table.find(GetParam().name);
   ASSERT_NE(found, table.end()) << "no table of this state in " << TERN_GOLDEN_TABLE;
-  const GoldenState observed = observe(GetParam());
   int wrong = 0;
   for (std::size_t i = 0; i < GoldenState::kCells && wrong < 10; ++i) {
-    EXPECT_EQ(observed[i], found->second[i]) << describe(GoldenState::cell(i));
-    wrong += observed[i] != found->second[i] ? 1 : 0;
+    if (!is_tried(i)) continue;
+    const std::string observed = outcome_of(GetParam(), GoldenState::cell(i));
+    EXPECT_EQ(observed, found->second[i]) << describe(GoldenState::cell(i));
+    wrong += observed != found->second[i] ? 1 : 0;
   }
 }
 

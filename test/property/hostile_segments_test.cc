@@ -137,11 +137,15 @@ class EveryFlagSet : public testing::TestWithParam<std::tuple<TcpState, bool>> {
 };
 
 TEST_P(EveryFlagSet, BreaksNothing) {
+  const auto [state, timestamps] = GetParam();
+  const std::uint64_t sweep =
+      4 * static_cast<unsigned>(state) + (timestamps ? 2 : 0) + (speaks_v6() ? 1 : 0);
+  std::uint64_t n = 0;
   for (unsigned flags = 0; flags < 256; ++flags)
     for (const Place seq : {Place::kExact, Place::kInside, Place::kOutside})
       for (const AckKind ack : {AckKind::kOld, AckKind::kExact, AckKind::kFuture})
         for (const bool with_text : {false, true}) {
-          try_one({flags, seq, ack, with_text});
+          if (is_tried(n++, sweep)) try_one({flags, seq, ack, with_text});
           if (HasFailure()) return;
         }
 }
@@ -263,7 +267,8 @@ TEST(Hostile, RandomSegmentsLeaveNothing) {
 TEST(Hostile, RandomResetsDoNotClose) {
   Established script(hostile_given(false));
   Prng prng(1);
-  for (int i = 0; i < 100'000; ++i) {
+  constexpr std::uint64_t kResets = rounds(100'000);
+  for (std::uint64_t i = 0; i < kResets; ++i) {
     Segment s = seg(prng.chance(0.5) ? "R" : "R.", static_cast<std::uint32_t>(prng.next()), 1);
     if (s.seq == 1) continue;
     if (prng.chance(0.5)) s.seq = 2 + prng.below(kWindow - 1);

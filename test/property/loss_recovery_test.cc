@@ -6,6 +6,7 @@
 #include <iostream>
 #include <string>
 
+#include "support/rounds.h"
 #include "support/sender.h"
 #include "support/simulation.h"
 
@@ -15,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint16_t kPort = 7000;
-constexpr std::uint64_t kSeeds = 40;
+constexpr std::uint64_t kSeeds = rounds(40);
 
 struct Outcome {
   std::uint64_t time_outs = 0, sent_again = 0, duplicates = 0, segments = 0;

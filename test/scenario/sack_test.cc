@@ -7,6 +7,7 @@
 #include <set>
 
 #include "script.h"
+#include "support/rounds.h"
 
 namespace tern::test {
 namespace {
@@ -145,6 +146,7 @@ class Receiver {
 // discovery, by exactly as many retransmissions as there were losses, without a time-out.
 TEST(SackRecovery, OfEveryPatternOfLossesInOneRoundTrip) {
   for (unsigned lost = 1; lost < 1u << 8; ++lost) {
+    if (!is_tried(lost)) continue;
     SCOPED_TRACE("lost segments, as bits: " + std::to_string(lost));
     SackTenInFlight t;
     t.write(70'000);  // so that there is always something new to send

@@ -6,6 +6,7 @@
 #include <bitset>
 
 #include "base/prng.h"
+#include "support/rounds.h"
 
 namespace tern::tcp {
 namespace {
@@ -66,7 +67,7 @@ TEST(SackScoreboard, ForgetsWhatDoesNotFit) {
 // Everything against a bit for each byte.
 TEST(SackScoreboard, AgreesWithABitmap) {
   constexpr std::uint32_t kSize = 512;
-  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(2000); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Prng prng(seed);
     SackScoreboard board;
