@@ -34,6 +34,7 @@ constexpr const char* kCommonHelp =
   --idle HOW  --congestion HOW  spin, pause, sleep or auto; cubic or newreno
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
   --trust-checksums        a virtual wire's frames without checksums are good
+  --no-tso                 large segments are not left to the device to cut
   --stats --quiet --verbose  counters at exit; errors only; DPDK's log as well
   --config FILE  --version  --help             a line of FILE: msl = 5
 )";
@@ -138,6 +139,7 @@ void CommandLine::add_network_options() {
   app_->add_option("--mtu", runtime.mtu)->check(CLI::Range(576, 9216));
   app_->add_option("--vlan", runtime.stack.vlan)->check(CLI::Range(1, 4094));
   app_->add_flag("--trust-checksums", runtime.trust_missing_checksum);
+  app_->add_flag("--no-tso{false}", runtime.tso);
 }
 
 void CommandLine::add_other_options() {

@@ -19,8 +19,7 @@ Egress::~Egress() {
 }
 
 [[gnu::noinline]] bool Egress::refill() {
-  const bool room = staged() < kStageLimit && staged() + handed_out_ + kSpares <= kCapacity;
-  if (room) {
+  if (has_room()) {
     spare_count_ = bin_.recycle(spare_);
     if (spare_count_ == 0) spare_count_ = port_.allocate(spare_);
   }

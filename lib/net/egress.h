@@ -41,6 +41,13 @@ class Egress {
     return true;
   }
 
+  /// The same for a large segment, out of the port's own few frames for them; not counted.
+  bool allocate_large(Frame& frame) {
+    if (!has_room() || !port_.allocate_large(frame)) return false;
+    ++handed_out_;
+    return true;
+  }
+
   /// Stages a finished frame from allocate(); its bytes must not change any more.
   void send(const Frame& frame) {
     TERN_ASSERT(handed_out_ > 0);  // with the invariant above: there is room
@@ -64,6 +71,10 @@ class Egress {
   const PortInfo& port_info() const { return info_; }
 
  private:
+  // For kSpares more frames.
+  bool has_room() const {
+    return staged() < kStageLimit && staged() + spare_count_ + handed_out_ + kSpares <= kCapacity;
+  }
   bool refill();
   std::size_t transmit_run(std::size_t count);
   void count_deferred(std::size_t taken);

@@ -29,6 +29,10 @@ std::size_t VlanPort::allocate(std::span<Frame> frames) {
   return make_room(frames, inner_.allocate(frames));
 }
 
+bool VlanPort::allocate_large(Frame& frame) {
+  return inner_.allocate_large(frame) && make_room({&frame, 1}, 1) == 1;
+}
+
 std::size_t VlanPort::recycle(std::span<Frame> frames) {
   return make_room(frames, inner_.recycle(frames));
 }

@@ -21,8 +21,10 @@ class VlanPort final : public Port {
   std::size_t receive(std::span<Frame> frames) override { return inner_.receive(frames); }
   std::size_t transmit(std::span<const Frame> frames) override;
   std::size_t allocate(std::span<Frame> frames) override;
+  bool allocate_large(Frame& frame) override;
   void release(std::span<const Frame> frames) override { inner_.release(frames); }
   std::size_t recycle(std::span<Frame> frames) override;
+  PortCounters counters() const override { return inner_.counters(); }
   bool link_up() const override { return inner_.link_up(); }
   bool wants_drops() const override { return inner_.wants_drops(); }
   void note_drop(std::size_t index, DropReason reason) override { inner_.note_drop(index, reason); }

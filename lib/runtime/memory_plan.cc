@@ -96,6 +96,7 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
   const std::uint64_t mbufs = std::uint64_t{device.queues} * io::mbufs_per_queue(device);
   MemoryPlan plan;
   plan.mbuf_bytes = io::mbuf_bytes(device);
+  const std::uint64_t large = io::large_mbuf_bytes(device);
   const std::uint64_t stacks = device.queues;
   constexpr std::uint64_t kConnectionBytes =
       sizeof(tcp::Tcb) + sizeof(tcp::Extras) + kWheelNodeBytes + kFreeListBytes;
@@ -107,7 +108,8 @@ MemoryPlan plan_memory(const StackConfig& stack, const io::DeviceConfig& device)
       {"send memory", stacks * stack.send_memory, 1},
       {"receive memory", stacks * stack.receive_memory, 1},
       {"datagrams in fragments", stacks * stack.max_reassembly, net::Reassembler::datagram_bytes()},
-      {"packet buffers", mbufs, plan.mbuf_bytes / mbufs}};
+      {"packet buffers", mbufs, (plan.mbuf_bytes - large) / mbufs, true}};
+  if (large > 0) plan.rows.push_back({"large segments", large, 1, true});
   if (stack.ip6)
     plan.rows.push_back({"IPv6 addresses", stacks * address_book_room(stack), kAddressBytes});
   return plan;
@@ -124,7 +126,7 @@ absl::Status check_memory(const MemoryPlan& plan, const AvailableMemory& availab
   if (need <= available.ordinary_bytes) return absl::OkStatus();
   std::string sum;
   for (const MemoryRow& row : plan.rows) {
-    if (in_hugepages && row.bytes() == plan.mbuf_bytes) continue;
+    if (in_hugepages && row.is_mbufs) continue;
     absl::StrAppend(&sum, sum.empty() ? "" : " + ", row_text(row));
   }
   return absl::ResourceExhaustedError(

@@ -68,12 +68,14 @@ unsigned count_workers(const RuntimeConfig& config) {
 }
 
 io::DeviceConfig device_config(const RuntimeConfig& config) {
+  const bool tso = config.tso && io::may_cut_segments(config.eal_arguments);
   const auto exchanged = static_cast<std::uint32_t>(config.workers > 1 ? Exchange::kRingFrames : 0);
   return {
       .queues = static_cast<std::uint16_t>(config.workers),
       .held_frames = runtime::held_frames(config.stack),
       .mtu = config.mtu,
       .mac = config.mac,
+      .tso_bytes = tso ? io::DeviceConfig::kMostTsoBytes : 0,
       .trust_missing_checksum = config.trust_missing_checksum,
       .rx_interrupts = config.idle == IdleStrategy::kSleep || config.idle == IdleStrategy::kAuto,
       .rss_secret = key_for(config.stack, kRss),

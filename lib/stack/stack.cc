@@ -232,6 +232,15 @@ Result<Connection> StackImpl::connect(const ConnectOptions& options, ConnectionH
   return handle_of(*index);
 }
 
+const Counters& StackImpl::counters() {
+  const PortCounters port = port_.counters();
+  counters_.rx_linearised = port.rx_linearised;
+  counters_.rx_split = port.rx_split;
+  counters_.drop_rx_buffers = port.drop_rx_buffers;
+  counters_.drop_tx_refused = port.drop_tx_refused;
+  return counters_;
+}
+
 StackUsage StackImpl::usage() const {
   auto by_state = engine_.by_state;
   by_state[static_cast<std::size_t>(TcpState::kSynReceived)] += engine_.syn_cache.size();

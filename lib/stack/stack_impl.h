@@ -70,7 +70,8 @@ class StackImpl {
 
   tcp::Engine& engine() { return engine_; }
   const StackConfig& config() const { return config_; }
-  const Counters& counters() const { return counters_; }
+  /// With the port's, as they are now.
+  const Counters& counters();
 
  private:
   static constexpr std::size_t kBurst = 32;           // frames taken from the port per poll

@@ -33,8 +33,10 @@ class SteeringPort final : public Port, public Steering {
   std::size_t receive(std::span<Frame> frames) override;
   std::size_t transmit(std::span<const Frame> frames) override { return inner_.transmit(frames); }
   std::size_t allocate(std::span<Frame> frames) override { return inner_.allocate(frames); }
+  bool allocate_large(Frame& frame) override { return inner_.allocate_large(frame); }
   void release(std::span<const Frame> frames) override { inner_.release(frames); }
   std::size_t recycle(std::span<Frame> frames) override { return inner_.recycle(frames); }
+  PortCounters counters() const override { return inner_.counters(); }
   bool link_up() const override { return inner_.link_up(); }
   bool wants_drops() const override { return inner_.wants_drops(); }
   /// A frame that was handed over has been seen by the port that it arrived at.

@@ -82,6 +82,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       mss(static_cast<std::uint16_t>(port.mtu - kIpTcpHeaderBytes)),
       offload_ip_checksum(port.tx_ip_checksum),
       offload_tcp_checksum(port.tx_tcp_checksum),
+      tso_bytes(port.tx_tcp_checksum ? port.tso_bytes : 0),
       keys(all_keys),
       book(addresses),
       net(interface),

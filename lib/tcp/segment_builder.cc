@@ -421,6 +421,42 @@ template <class Ip>
   build_segment(V6(), e, c, spec, frame);
 }
 
+// The device counts each piece's length into the sum of the pseudo-header, which the template has
+// without one.
+template <class Ip>
+void finish_large(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes,
+                  std::uint16_t piece_bytes) {
+  frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
+  frame.flags = 0;
+  set_ip_length_from_template(ip, e, frame, tcp_bytes);
+  frame.flags |= frame_flag::kTxTcpSegmentation | frame_flag::kTxTcpChecksum | family_flag(ip);
+  frame.metadata = tx_metadata(wire::kEthernetHeaderBytes,
+                               static_cast<unsigned>(Ip::kTcpOffset - kIpOffset), piece_bytes);
+}
+
+template <class Ip>
+void build_large_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {
+  copy_template(ip, e, c, frame.data);
+  std::byte* tcp = frame.data + Ip::kTcpOffset;
+  const auto header_bytes = static_cast<std::uint32_t>(
+      wire::kTcpHeaderBytes + write_options(e, c, tcp + wire::kTcpHeaderBytes));
+  const bool plain = !c.has(flag::kSpecial);
+  patch_tcp_header(e, c, plain ? spec : mark_segment(ip, e, c, spec, frame.data), header_bytes,
+                   tcp);
+  c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
+  finish_large(ip, e, frame, header_bytes + spec.length, c.snd_mss);
+}
+
+// Whether one header can serve for several segments. More options than a timestamp would make each
+// of them too large; CWR and an urgent pointer are for one.
+bool suits_all_pieces(const Engine& e, const Tcb& c) {
+  if (!is_rare(c)) [[likely]]
+    return true;
+  if (c.has(flag::kSynPending | flag::kHasGap | flag::kDsack)) return false;
+  const Extras& extras = e.extras[e.index_of(c)];
+  return !extras.urgent && !extras.tell_timeout && !extras.tell_reduced;
+}
+
 // Like one that the network loses: it is repeated in time.
 bool lose_segment(Engine& e, const Frame& frame) {
   e.egress.discard(frame);
@@ -487,6 +523,28 @@ SeqNum ack_sequence(const Tcb& c) {
     e.egress.send(frame);
   else
     e.net.send_ip(frame, c.tuple.remote_address, e.now);
+  return true;
+}
+
+std::uint32_t large_segment_room(const Engine& e, const Tcb& c) {
+  constexpr std::uint32_t kMostHeaders =
+      wire::kIpv6HeaderBytes + wire::kTcpHeaderBytes + kTimestampOptionBytes;
+  if (e.tso_bytes < kMostHeaders || !suits_all_pieces(e, c)) return 0;
+  return e.tso_bytes - kMostHeaders;
+}
+
+bool send_large_segment(Engine& e, Tcb& c, const SegmentSpec& spec) {
+  Frame frame;
+  const bool may_send = !is_v6(c.tuple) || e.net.may_send_from(c.tuple.local_address);
+  if (!may_send || !link_is_ready(e, c) || !e.egress.allocate_large(frame)) return false;
+  if (is_v6(c.tuple))
+    build_large_segment(V6(), e, c, spec, frame);
+  else
+    build_large_segment(V4(), e, c, spec, frame);
+  note_acknowledged(c);
+  e.counters.segs_out += spec.length / c.snd_mss;
+  ++e.counters.tso_out;
+  e.egress.send(frame);
   return true;
 }
 

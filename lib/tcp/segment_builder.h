@@ -17,6 +17,15 @@ struct SegmentSpec {
 /// taken from the TCB; what the segment acknowledges is no longer owed. False: no frame.
 bool send_segment(Engine& e, Tcb& c, const SegmentSpec& spec);
 
+/// Bytes of payload that a large segment of the connection may have now, which the device cuts; 0 =
+/// none may be sent.
+std::uint32_t large_segment_room(const Engine& e, const Tcb& c);
+
+/// Like send_segment() for several full segments at once, an ACK on each: spec.length is a multiple
+/// of snd_mss and at most large_segment_room(). The device sets PSH and FIN on the last one only.
+/// False: no frame for it, or not now; single segments may go all the same.
+bool send_large_segment(Engine& e, Tcb& c, const SegmentSpec& spec);
+
 /// Of every segment of the connection from now on (RFC 9293 3.9.2: MUST-49, SHLD-22): IPv4's time
 /// to live or IPv6's hop limit.
 void set_ttl(const Engine& e, Tcb& c, std::uint8_t ttl);

@@ -73,15 +73,15 @@ void time_segment(Engine& e, Tcb& c, SeqNum end) {
   c.rtt_start_us = e.now_us;
 }
 
-// Sends [seq, seq + length) and perhaps the FIN behind it.
-bool send_text(Engine& e, Tcb& c, SeqNum seq, const Plan& plan) {
+// Sends [seq, seq + length) and perhaps the FIN behind it, by send_segment or send_large_segment.
+bool send_text(Engine& e, Tcb& c, SeqNum seq, const Plan& plan,
+               bool (*send)(Engine&, Tcb&, const SegmentSpec&) = send_segment) {
   const std::uint32_t offset = seq - c.snd_una;
   const bool last = offset + plan.length == c.send_queue.size();
   std::uint8_t flags = kAck;
   if (last && plan.length > 0) flags |= kPsh;  // SHLD-27, MUST-61
   if (plan.fin) flags |= kFin;
-  if (!send_segment(e, c,
-                    {.seq = seq, .flags = flags, .queue_offset = offset, .length = plan.length}))
+  if (!send(e, c, {.seq = seq, .flags = flags, .queue_offset = offset, .length = plan.length}))
     return false;
   if (seq.before(c.snd_max)) {
     ++e.counters.retransmitted;
@@ -106,12 +106,32 @@ bool send_next(Engine& e, Tcb& c, const Plan& plan, SentLog* log) {
   return true;
 }
 
+// TSO: as many full segments as the windows allow and the device cuts, if there are two at least.
+// Only of text that has never been sent: a repetition is a single segment, that SACK may tell of.
+// False: nothing was sent.
+[[gnu::noinline]] bool send_large(Engine& e, Tcb& c, std::uint32_t cwnd) {
+  if (c.snd_nxt != c.snd_max) return false;
+  const std::uint32_t offset = send_offset(c), unsent = c.send_queue.size() - offset;
+  const std::uint32_t usable = std::min(c.snd_wnd, cwnd) - offset;
+  const std::uint32_t segments = std::min({unsent, usable, large_segment_room(e, c)}) / c.snd_mss;
+  if (segments < 2) return false;
+  Plan plan{.length = segments * c.snd_mss, .fin = false};
+  plan.fin = c.has(flag::kFinQueued) && plan.length == unsent && offset + unsent < c.snd_wnd;
+  if (!send_text(e, c, c.snd_nxt, plan, send_large_segment)) return false;
+  time_segment(e, c, c.snd_nxt + c.snd_mss);  // the first one, as if it had gone by itself
+  c.snd_nxt += plan.length + (plan.fin ? 1 : 0);
+  c.snd_max = c.snd_nxt;
+  return true;
+}
+
 bool send_new_text(Engine& e, Tcb& c) {
   c.clear(flag::kCwndLimited);
   if (send_offset(c) == 0 && timer::kTick * (static_cast<Tick>(e.tick) - c.last_sent) > c.rtt.rto())
     c.congestion.on_idle_restart();
   for (Plan plan = plan_segment(c, congestion_window(c)); plan.exists();
        plan = plan_segment(c, congestion_window(c))) {
+    const bool is_full = plan.length == c.snd_mss && e.tso_bytes != 0;
+    if (is_full && send_large(e, c, congestion_window(c))) continue;
     if (!send_next(e, c, plan, nullptr)) return false;
   }
   return true;

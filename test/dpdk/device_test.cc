@@ -26,7 +26,7 @@ TEST(Device, NothingIsChosenThatTheDeviceLacks) {
   TestDevice null("net_null");
   EXPECT_FALSE(null.port().info().tx_ip_checksum);
   EXPECT_FALSE(null.port().info().tx_tcp_checksum);
-  EXPECT_FALSE(null.port().info().tx_tso);
+  EXPECT_EQ(null.port().info().tso_bytes, 0u);
   const Offload& checksum = row(null.device(), "tx TCP checksum");
   EXPECT_TRUE(checksum.requested);
   EXPECT_FALSE(checksum.supported);
@@ -53,13 +53,15 @@ TEST(Device, WhatIsNotAskedForIsNotChosen) {
   EXPECT_TRUE(row(tap.device(), "tx TCP checksum").supported);
 }
 
-TEST(Device, SegmentationNeedsLargeFrames) {
+TEST(Device, ADriverThatCutsInSoftwareIsNotAskedTo) {
   if (const std::string why = why_no_tap(); !why.empty()) GTEST_SKIP() << why;
   DeviceConfig config = TestDevice::small_config();
   config.tso_bytes = 16000;
   TestDevice tap("net_tap", "iface=ternt2", config);
-  EXPECT_TRUE(tap.port().info().tx_tso);
-  EXPECT_GE(tap.port().info().frame_capacity, 16014u);
+  EXPECT_FALSE(row(tap.device(), "TCP segmentation").chosen);
+  EXPECT_EQ(tap.port().info().tso_bytes, 0u);
+  Frame frame;
+  EXPECT_FALSE(tap.port().allocate_large(frame));
 }
 
 TEST(Device, DescribesItselfAsATable) {

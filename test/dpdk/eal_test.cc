@@ -176,6 +176,15 @@ TEST(CountLcores, ReadsDpdksLists) {
     EXPECT_EQ(count_lcores(arguments), expected) << testing::PrintToString(arguments);
 }
 
+TEST(MayCutSegments, WhereADeviceThatCutsCanBeNamed) {
+  EXPECT_FALSE(may_cut_segments({}));
+  EXPECT_FALSE(may_cut_segments({"-l", "1", "--vdev=net_tap0,iface=x"}));
+  EXPECT_FALSE(may_cut_segments({"--vdev", "net_memif0,role=client"}));
+  EXPECT_TRUE(may_cut_segments({"--vdev=net_virtio_user0,path=/run/s"}));
+  EXPECT_TRUE(may_cut_segments({"--vdev=net_ring0", "--vdev", "net_virtio_user0,path=/run/s"}));
+  EXPECT_TRUE(may_cut_segments({"-a", "0000:00:05.0"}));
+}
+
 TEST(CompleteEalArguments, SeveralCoresHaveACpuEach) {
   EalConfig config;
   config.cores = 2;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_tcp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -210,8 +212,65 @@ TEST_F(RingPort, WhatDoesNotFitOneBufferIsDroppedAndCounted) {
   std::array<Frame, 2> received;
   ASSERT_EQ(port().receive(received), 1u);  // the good one, in the first place
   EXPECT_EQ(received[0].length, 64u);
-  EXPECT_EQ(port().counters().rx_dropped, 1u);
+  EXPECT_EQ(port().counters().drop_rx_buffers, 1u);
   port().release({received.data(), 1});
+}
+
+// IPv4 and TCP headers with checksums as the whole needs them, then `text` bytes in two buffers.
+void send_large_segment(TestDevice& ring, std::size_t first, std::size_t second, bool spoilt) {
+  constexpr std::size_t kHeaders = 14 + 20 + 20;
+  rte_mbuf* head = rte_pktmbuf_alloc(ring.device().pool(0));
+  rte_mbuf* tail = rte_pktmbuf_alloc(ring.device().pool(0));
+  auto* at = reinterpret_cast<std::uint8_t*>(
+      rte_pktmbuf_append(head, static_cast<std::uint16_t>(kHeaders + first)));
+  std::memset(at, 0, kHeaders);
+  at[12] = 0x08;
+  auto* ip = reinterpret_cast<rte_ipv4_hdr*>(at + 14);
+  ip->version_ihl = 0x45;
+  ip->total_length = rte_cpu_to_be_16(static_cast<std::uint16_t>(40 + first + second));
+  ip->next_proto_id = 6;
+  ip->hdr_checksum = rte_ipv4_cksum(ip);
+  auto* tcp = reinterpret_cast<rte_tcp_hdr*>(at + 34);
+  tcp->sent_seq = rte_cpu_to_be_32(1000);
+  tcp->data_off = 0x50;
+  tcp->tcp_flags = 0x19;  // FIN, PSH, ACK
+  std::memset(at + kHeaders, 'a', first);
+  std::memset(rte_pktmbuf_append(tail, static_cast<std::uint16_t>(second)), 'b', second);
+  ASSERT_EQ(rte_pktmbuf_chain(head, tail), 0);
+  std::uint16_t sum = 0;
+  ASSERT_EQ(rte_raw_cksum_mbuf(head, 34, static_cast<std::uint32_t>(20 + first + second), &sum), 0);
+  const std::uint32_t all = sum + rte_ipv4_phdr_cksum(ip, 0);
+  tcp->cksum = static_cast<std::uint16_t>(~((all & 0xffff) + (all >> 16)) + (spoilt ? 1 : 0));
+  ASSERT_EQ(rte_eth_tx_burst(ring.device().port_id(), 0, &head, 1), 1);
+}
+
+TEST_F(RingPort, ALargeSegmentInSeveralBuffersBecomesSeveral) {
+  send_large_segment(ring_, 1900, 1000, false);
+  std::array<Frame, 1> one;  // no room for both at once
+  ASSERT_EQ(port().receive(one), 1u);
+  const std::vector<std::uint8_t> first = bytes_of(one[0]);
+  ASSERT_EQ(first.size(), 54u + 1900);
+  EXPECT_EQ(first[17], (40 + 1900) & 0xff);
+  EXPECT_EQ(first[41], 1000 & 0xff);  // the sequence number's last byte
+  EXPECT_EQ(first[47], 0x10);         // FIN and PSH are the last one's
+  EXPECT_EQ(first.back(), 'a');
+  port().release(one);
+  ASSERT_EQ(port().receive(one), 1u);
+  const std::vector<std::uint8_t> second = bytes_of(one[0]);
+  ASSERT_EQ(second.size(), 54u + 1000);
+  EXPECT_EQ(second[40] << 8 | second[41], 1000 + 1900);
+  EXPECT_EQ(second[47], 0x19);
+  EXPECT_EQ(second[54], 'b');
+  EXPECT_NE(one[0].flags & frame_flag::kRxL4ChecksumGood, 0u);
+  port().release(one);
+  EXPECT_EQ(port().counters().rx_split, 1u);
+}
+
+TEST_F(RingPort, ADamagedLargeSegmentIsDroppedWhole) {
+  send_large_segment(ring_, 1900, 1000, true);
+  std::array<Frame, 4> frames;
+  EXPECT_EQ(port().receive(frames), 0u);
+  EXPECT_EQ(port().counters().drop_rx_buffers, 1u);
 }
 
 TEST_F(RingPort, AFrameOfAnotherPoolGoesHome) {

@@ -176,7 +176,7 @@ TEST(MemoryPlan, GrowsWithConnectionsAndCountsEverything) {
   // 512 bytes at most for an idle connection: TCB, its share of the table; and its TIME-WAIT
   // records.
   EXPECT_GE(large.total() - small.total(), 999'000ull * 484);
-  EXPECT_EQ(small.rows.size(), 7u);
+  EXPECT_EQ(small.rows.size(), 8u);
   EXPECT_GE(small.mbuf_bytes, std::uint64_t{io::mbufs_per_queue(device)} * 2176);
 }
 
@@ -202,6 +202,21 @@ TEST(MemoryPlan, EveryWorkerHasItsOwn) {
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(triple.rows[i].count, 3 * single.rows[i].count);
   // Of each worker's buffers the two others may hold as much as their receive queues take.
   EXPECT_GE(io::mbufs_per_queue(three), io::mbufs_per_queue(one) + 2 * (one.held_frames / 2 + 512));
+}
+
+// Large segments have a row of their own, and cost nothing where no device cuts.
+TEST(MemoryPlan, LargeSegmentsAreCounted) {
+  io::DeviceConfig without, with;
+  with.queues = 2;
+  with.tso_bytes = io::DeviceConfig::kMostTsoBytes;
+  EXPECT_EQ(io::large_mbuf_bytes(without), 0u);
+  const MemoryPlan plan = plan_memory(sized_config(1000), with);
+  EXPECT_EQ(plan.rows.back().what, "large segments");
+  EXPECT_EQ(plan.rows.back().bytes(), io::large_mbuf_bytes(with));
+  EXPECT_GE(plan.rows.back().bytes(), 2 * 64 * std::uint64_t{io::DeviceConfig::kMostTsoBytes});
+  EXPECT_GE(plan.mbuf_bytes, plan.rows[plan.rows.size() - 2].bytes() + plan.rows.back().bytes());
+  const std::uint64_t rest = plan.total() - plan.mbuf_bytes;
+  EXPECT_TRUE(check_memory(plan, {.ordinary_bytes = rest, .hugepage_bytes = plan.mbuf_bytes}).ok());
 }
 
 TEST(MemoryPlan, HugepagesTakeThePacketBuffers) {

@@ -37,6 +37,15 @@ void ignore_unstated(const Segment& expected, Segment& sent) {
   if (!expected.ts.present) sent.ts = {};
 }
 
+// Whatever the environment says, where the test does.
+io::ModelPortConfig port_of(const Given& given) {
+  io::ModelPortConfig port = test_port(numbered_host(1).port);
+  if (given.tso_bytes == 0) return port;
+  port.tx_checksum_offload = true;
+  port.tso_bytes = given.tso_bytes;
+  return port;
+}
+
 }  // namespace
 
 Given::Given() : stack(numbered_host(1).stack) {
@@ -46,7 +55,7 @@ Given::Given() : stack(numbered_host(1).stack) {
 
 Script::Script(const Given& s)
     : given(s),
-      port_(numbered_host(1).port),
+      port_(port_of(s)),
       stack_(make_stack(s.stack, port_, kStart)),
       start_(kStart),
       now_(kStart),

@@ -35,6 +35,7 @@ struct Given {
   Segment peer_syn{.flags = "S", .mss = 1460};  ///< options and window of the peer's SYN or SYN,ACK
   Duration round_trip{0};                       ///< from our SYN or SYN,ACK to the peer's answer
   bool answer_arp = true;
+  std::uint32_t tso_bytes = 0;  ///< of large segments that the port cuts; they are seen cut
   /// The peer plays by the rules, so WireMonitor can judge what the stack sends.
   bool monitored = true;
 };

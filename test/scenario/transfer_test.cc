@@ -176,5 +176,32 @@ TEST(Transfer, CorruptedPacketsAreDroppedAndRepeated) {
   }
 }
 
+// Over a device that cuts: most of the text leaves in large segments, and the wire carries no other
+// bytes than without them (Host's monitor judges each).
+TEST(Tso, LargeSegmentsAreCutAndArriveByteForByte) {
+  Simulation sim;
+  HostConfig a = numbered_host(1);
+  a.port.tx_checksum_offload = true;
+  a.port.tso_bytes = 64'000;
+  Host& client = sim.add_host(a);
+  Host& server = sim.add_host(numbered_host(2));
+  const io::LinkPair link = sim.connect(client, server);
+  meet(sim, client, server);
+  link.a_to_b.set_config({.delay = 1ms, .loss = 0.01, .seed = 3});
+  Sender from_client(random_text(1'000'000, 1)), from_server(random_text(10, 2));
+  EXPECT_TRUE(server.stack().listen({.address = wildcard(), .port = kPort}, from_server));
+  EXPECT_TRUE(client.stack().connect({.remote = {server.address(), kPort}}, from_client));
+  EXPECT_TRUE(sim.run_until(
+      [&] { return from_server.records().size() == 1 && from_server.records()[0].closed == 1; },
+      1h));
+  EXPECT_TRUE(from_server.only().received == from_client.text());
+  const Counters& counters = client.stack().counters();
+  EXPECT_GT(counters.tso_out, 20u);
+  EXPECT_EQ(counters.tso_out, client.port().counts().cut);
+  EXPECT_GT(counters.retransmitted, 0u);
+  EXPECT_GT(counters.segs_out, 1'000'000u / 1460);
+  sim.expect_quiescent();
+}
+
 }  // namespace
 }  // namespace tern::test

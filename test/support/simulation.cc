@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include "base/assert.h"
@@ -40,6 +41,13 @@ class WatchedPort final : public io::TapPort {
 
 }  // namespace
 
+io::ModelPortConfig test_port(io::ModelPortConfig port) {
+  if (std::getenv("TERN_TEST_TSO") == nullptr) return port;
+  port.tx_checksum_offload = true;
+  port.tso_bytes = 64'000;
+  return port;
+}
+
 HostConfig numbered_host(std::uint8_t n) {
   HostConfig config;
   config.name = "host" + std::to_string(n);
@@ -60,7 +68,9 @@ HostConfig numbered_host(std::uint8_t n) {
 }
 
 Host::Host(const HostConfig& config, const Decorate& decorate)
-    : name_(config.name), port_(config.port), monitor_(config.name) {
+    : name_(config.name),
+      port_(decorate ? config.port : test_port(config.port)),
+      monitor_(config.name) {
   if (!decorate) {
     port_.observe(monitor_.observer());
     stack_ = make_stack(config, port_);

@@ -20,6 +20,9 @@ struct HostConfig {
   io::ModelPortConfig port{};
 };
 
+/// The port as it is; with TERN_TEST_TSO in the environment, one that cuts large segments besides.
+io::ModelPortConfig test_port(io::ModelPortConfig port);
+
 /// A configuration for host number n = 1, 2, ...: 10.0.0.n/24 with MAC 02:00:00:00:00:n. Where
 /// tests speak IPv6, fd00::n/64 as well, and an MTU with which the MSS is what it is over IPv4.
 HostConfig numbered_host(std::uint8_t n);

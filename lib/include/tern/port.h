@@ -57,10 +57,20 @@ struct PortInfo {
       0;  ///< received frames that may be held before reception starves; 0 = not known
   bool tx_ip_checksum = false;  ///< fills in the IPv4 header checksum
   bool tx_tcp_checksum =
-      false;            ///< completes a TCP checksum whose field holds the pseudo-header sum
-  bool tx_tso = false;  ///< cuts kTxTcpSegmentation frames
+      false;  ///< completes a TCP checksum whose field holds the pseudo-header sum
+  /// Bytes of IP packet that a kTxTcpSegmentation frame may be, which it cuts; 0 = it cuts none.
+  std::uint32_t tso_bytes = 0;
   bool trust_missing_checksum =
       false;  ///< "not computed" verdicts count as good (virtual wires, by configuration)
+};
+
+/// What a port did to frames, of which neither the stack nor the wire tells. Totals since the port
+/// was made; Counters has them under the same names.
+struct PortCounters {
+  std::uint64_t rx_linearised = 0;    ///< came in several buffers and were copied into one
+  std::uint64_t rx_split = 0;         ///< came in several buffers, of which each became a segment
+  std::uint64_t drop_rx_buffers = 0;  ///< came in several buffers, and neither was possible
+  std::uint64_t drop_tx_refused = 0;  ///< the device cannot send what was asked for
 };
 
 /// A queue pair of a device, or whatever stands in for one: virtual once per burst, plain data per
@@ -83,6 +93,13 @@ class Port {
   /// at data, flags 0) and returns its length; short when the pool is dry.
   virtual std::size_t allocate(std::span<Frame> frames) = 0;
 
+  /// An empty frame for a large segment, which the device will cut: room for an Ethernet header, a
+  /// VLAN's tag and info().tso_bytes. False when there is none, or there are none.
+  virtual bool allocate_large(Frame& frame) {
+    static_cast<void>(frame);
+    return false;
+  }
+
   /// Gives frames back, received and allocated ones in any mix.
   virtual void release(std::span<const Frame> frames) = 0;
 
@@ -102,6 +119,8 @@ class Port {
   virtual void note_drop(std::size_t index, DropReason reason) {
     static_cast<void>(index), static_cast<void>(reason);
   }
+
+  virtual PortCounters counters() const { return {}; }
 
   /// False when frames cannot pass now: the stack then neither polls nor sends.
   virtual bool link_up() const { return true; }

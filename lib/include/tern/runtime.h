@@ -45,6 +45,8 @@ struct RuntimeConfig {
   std::uint16_t mtu = 1500;
   /// Frames whose checksum "was not computed" come from a trusted neighbour on a virtual wire.
   bool trust_missing_checksum = false;
+  /// TSO: hand large segments to a device that cuts them, as many as it takes at once.
+  bool tso = true;
   /// How many stacks there are, each on a queue of the device and a core of its own. 0: as many as
   /// the cores that eal_arguments name (-l), else one. More than one need as many cores.
   unsigned workers = 0;
@@ -89,6 +91,7 @@ struct MemoryRow {
   std::string_view what;
   std::uint64_t count = 0;
   std::uint64_t bytes_each = 0;
+  bool is_mbufs = false;  ///< lies in hugepages if there are any
   std::uint64_t bytes() const { return count * bytes_each; }
 };
 

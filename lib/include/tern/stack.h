@@ -111,6 +111,7 @@ class Stack {
   /// the past means "at once".
   Instant next_deadline() const;
 
+  /// Its own, and its port's as they are at the call.
   const Counters& counters() const;
   const StackConfig& config() const;
   StackUsage usage() const;

@@ -19,6 +19,7 @@ constexpr std::uint32_t kPoolCache =
     256;  // mbufs kept by the worker's core, out of the shared ring
 constexpr std::uint32_t kStagedFrames =
     1088;  // net::Egress: 1024 staged, 32 spare, a burst in flight
+constexpr std::uint32_t kLargeInRing = 128;  // sent large frames that the ring may hold
 constexpr std::uint32_t kEthernetOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + RTE_VLAN_HLEN;
 
 absl::Status device_error(std::string_view device, std::string_view what, int error) {
@@ -37,6 +38,15 @@ bool is_virtual(std::string_view driver) {
   return starts_with_any(
       driver, {"net_tap", "net_af_packet", "net_af_xdp", "net_virtio", "net_vhost", "net_memif",
                "net_ring", "net_null", "net_pcap", "net_tun"});
+}
+
+bool cuts_in_software(std::string_view driver) { return driver.starts_with("net_tap"); }
+
+// A large segment lies in one buffer. A descriptor of many NICs holds less than 16 KiB of it, which
+// not every driver checks (net_vmxnet3); virtio's holds all that an IP packet can have.
+std::uint32_t longest_buffer(std::string_view driver) {
+  constexpr std::uint32_t kAnyNic = 16'000;
+  return driver.starts_with("net_virtio") ? DeviceConfig::kMostTsoBytes : kAnyNic;
 }
 
 std::string device_name(std::uint16_t port_id) {
@@ -69,17 +79,35 @@ std::uint32_t largest_mtu(const rte_eth_dev_info& info) {
 
 // Receive buffers in steps of 1 KiB, which is the unit that many NICs count them in.
 std::uint32_t frame_capacity(const DeviceConfig& config) {
-  const std::uint32_t need =
-      std::max<std::uint32_t>(config.mtu, config.tso_bytes) + kEthernetOverhead;
+  const std::uint32_t need = config.mtu + kEthernetOverhead;
   return std::max<std::uint32_t>(2048, (need + 1023) / 1024 * 1024);
 }
 
-// mbuf_bytes() of one: the object's header, struct rte_mbuf and the data, as rte_mempool lays it
-// out.
-std::uint64_t bytes_per_mbuf(const DeviceConfig& config) {
+// One of so many bytes of data: the object's header, struct rte_mbuf and the data, as rte_mempool
+// lays it out.
+std::uint64_t bytes_of_mbuf(std::uint32_t capacity) {
   rte_mempool_objsz size;
-  const std::uint32_t element = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + frame_capacity(config);
-  return rte_mempool_calc_obj_size(element, 0, &size);
+  return rte_mempool_calc_obj_size(sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + capacity, 0, &size);
+}
+
+std::uint64_t bytes_per_mbuf(const DeviceConfig& config) {
+  return bytes_of_mbuf(frame_capacity(config));
+}
+
+std::uint64_t in_whole_pages(std::uint64_t bytes) {
+  constexpr std::uint64_t kPage = 4096;
+  return bytes <= kPage ? kPage / (kPage / bytes) : (bytes + kPage - 1) / kPage * kPage;
+}
+
+bool asks_for_tso(const DeviceConfig& config) { return config.tso_bytes > config.mtu; }
+
+// Large frames of a queue: what the ring has before the driver frees what is sent, and as much
+// again of what was sent since.
+std::uint32_t large_mbufs(const DeviceConfig& config) {
+  return asks_for_tso(config) ? kLargeInRing * 2 : 0;
+}
+std::uint32_t large_capacity(const DeviceConfig& config) {
+  return config.tso_bytes + kEthernetOverhead;
 }
 
 // A tap's device address is the kernel's end of the wire. Ours must be another, or both ends would
@@ -111,15 +139,18 @@ std::uint32_t mbufs_per_queue(const DeviceConfig& config) {
 }
 
 std::uint64_t mbuf_bytes(const DeviceConfig& config) {
-  return std::uint64_t{config.queues} * mbufs_per_queue(config) * bytes_per_mbuf(config);
+  return std::uint64_t{config.queues} * mbufs_per_queue(config) * bytes_per_mbuf(config) +
+         large_mbuf_bytes(config);
+}
+
+std::uint64_t large_mbuf_bytes(const DeviceConfig& config) {
+  return std::uint64_t{config.queues} * large_mbufs(config) * bytes_of_mbuf(large_capacity(config));
 }
 
 std::uint64_t ordinary_mbuf_bytes(const DeviceConfig& config) {
-  constexpr std::uint64_t kPage = 4096;
-  const std::uint64_t bytes = bytes_per_mbuf(config);
-  const std::uint64_t each =
-      bytes <= kPage ? kPage / (kPage / bytes) : (bytes + kPage - 1) / kPage * kPage;
-  return std::uint64_t{config.queues} * mbufs_per_queue(config) * each;
+  return config.queues *
+         (mbufs_per_queue(config) * in_whole_pages(bytes_per_mbuf(config)) +
+          large_mbufs(config) * in_whole_pages(bytes_of_mbuf(large_capacity(config))));
 }
 
 absl::StatusOr<std::uint16_t> find_device(std::string_view name) {
@@ -161,6 +192,7 @@ Device::~Device() {
   stop();
   if (is_configured_) rte_eth_dev_close(port_id_);
   for (rte_mempool* pool : pools_) rte_mempool_free(pool);
+  for (rte_mempool* pool : large_pools_) rte_mempool_free(pool);
 }
 
 absl::Status Device::start() {
@@ -238,6 +270,7 @@ absl::Status Device::configure() {
   if (const std::uint32_t most = largest_mtu(info); config_.mtu > most)
     return absl::InvalidArgumentError(absl::StrCat(
         "mtu: ", name_, " (", driver_, ") carries packets of at most ", most, " bytes"));
+  config_.tso_bytes = std::min(config_.tso_bytes, longest_buffer(driver_));
   choose_offloads();
 
   rte_eth_conf conf{};
@@ -290,11 +323,14 @@ void Device::choose_offloads() {
       tx_offloads_, "in software");
   ask("tx TCP checksum", config_.tx_checksum, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_TCP_CKSUM,
       tx_offloads_, "in software");
-  // A segment to be cut must lie in one frame: it is asked for where frames are made large enough.
-  ask("TCP segmentation", config_.tso_bytes > config_.mtu, info.tx_offload_capa,
+  // A tap's driver cuts in software, which costs as much as to build the pieces.
+  const bool cuts =
+      (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0 && !cuts_in_software(driver_);
+  ask("TCP segmentation", asks_for_tso(config_) && cuts, info.tx_offload_capa,
       RTE_ETH_TX_OFFLOAD_TCP_TSO, tx_offloads_, "one frame, one segment");
-  ask("tx fast free", true, info.tx_offload_capa, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, tx_offloads_,
-      "the driver frees one by one");
+  // With large frames there are two pools.
+  ask("tx fast free", (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) == 0, info.tx_offload_capa,
+      RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, tx_offloads_, "the driver frees one by one");
   ask("RSS", config_.queues > 1, info.flow_type_rss_offloads, RTE_ETH_RSS_NONFRAG_IPV4_TCP,
       rss_types_, config_.queues > 1 ? "the device has its own way" : "one queue");
   rss_types_ |= rss_types_ != 0 ? info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV6_TCP : 0;
@@ -315,7 +351,38 @@ absl::Status Device::create_pools() {
           "): lower the number of connections, raise -m, or reserve more hugepages"));
     pools_.push_back(pool);
   }
+  return create_large_pools();
+}
+
+absl::Status Device::create_large_pools() {
+  if ((tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) == 0) return absl::OkStatus();
+  const auto data_room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + large_capacity(config_));
+  for (std::uint16_t queue = 0; queue < config_.queues; ++queue) {
+    const std::string name = absl::StrCat("tern_p", port_id_, "_l", queue);
+    rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), large_mbufs(config_), 0, 0, data_room,
+                                                rte_eth_dev_socket_id(port_id_));
+    if (pool == nullptr)
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no memory for ", large_mbufs(config_), " buffers of large segments (",
+                       rte_strerror(rte_errno), "): give --no-tso, or raise -m"));
+    large_pools_.push_back(pool);
+  }
   return absl::OkStatus();
+}
+
+// A driver may keep what it has sent until its ring is nearly full, which would take all large
+// frames: it is to look from kLargeInRing on. Not every driver takes that.
+int Device::set_up_tx_queue(std::uint16_t queue, unsigned socket) {
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(port_id_, &info);
+  rte_eth_txconf with_large = info.default_txconf;
+  with_large.offloads = tx_offloads_;
+  if (!large_pools_.empty() && config_.tx_descriptors > 2 * kLargeInRing) {
+    with_large.tx_free_thresh = static_cast<std::uint16_t>(config_.tx_descriptors - kLargeInRing);
+    if (rte_eth_tx_queue_setup(port_id_, queue, config_.tx_descriptors, socket, &with_large) == 0)
+      return 0;
+  }
+  return rte_eth_tx_queue_setup(port_id_, queue, config_.tx_descriptors, socket, nullptr);
 }
 
 absl::Status Device::set_up_queues() {
@@ -324,7 +391,7 @@ absl::Status Device::set_up_queues() {
     int error = rte_eth_rx_queue_setup(port_id_, queue, config_.rx_descriptors, socket, nullptr,
                                        pools_[queue]);
     if (error != 0) return device_error(name_, "no receive queue", error);
-    error = rte_eth_tx_queue_setup(port_id_, queue, config_.tx_descriptors, socket, nullptr);
+    error = set_up_tx_queue(queue, socket);
     if (error != 0) return device_error(name_, "no transmit queue", error);
   }
   return absl::OkStatus();
@@ -352,7 +419,7 @@ void Device::fill_in_info() {
   info_.tx_frames = config_.tx_descriptors + kStagedFrames;
   info_.tx_ip_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
   info_.tx_tcp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
-  info_.tx_tso = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  info_.tso_bytes = large_pools_.empty() ? 0 : config_.tso_bytes;
   info_.trust_missing_checksum = config_.trust_missing_checksum;
 }
 

@@ -30,10 +30,13 @@ struct DeviceConfig {
   std::uint32_t held_frames = 4096;  ///< received frames that may be held outside the ring
   std::uint16_t mtu = 1500;
   std::optional<MacAddress> mac =
-      {};                       ///< ours; by default the device's (a tap: see own_mac_address)
-  bool rx_checksum = true;      ///< have the device verify checksums
-  bool tx_checksum = true;      ///< have the device fill checksums in
-  std::uint16_t tso_bytes = 0;  ///< IP packet handed over for cutting; above the MTU asks for TSO
+      {};                   ///< ours; by default the device's (a tap: see own_mac_address)
+  bool rx_checksum = true;  ///< have the device verify checksums
+  bool tx_checksum = true;  ///< have the device fill checksums in
+  /// Bytes of IP packet that is handed over to be cut, in frames of a pool for them alone; above
+  /// the MTU asks for TSO. At most kMostTsoBytes.
+  std::uint32_t tso_bytes = 0;
+  static constexpr std::uint32_t kMostTsoBytes = 65'280;  // with headroom, what an mbuf can hold
   /// A frame whose checksum "was not computed" comes from a trusted neighbour on a virtual wire.
   /// Also makes the verdicts of a virtual device count, which are worth no more than that
   /// neighbour.
@@ -58,7 +61,9 @@ struct Offload {
 std::uint32_t mbufs_per_queue(const DeviceConfig& config);
 /// Bytes of EAL memory for all of a device's buffers.
 std::uint64_t mbuf_bytes(const DeviceConfig& config);
-/// The same in ordinary memory: rte_mempool then lets no buffer cross a page of 4 KiB.
+/// Of those, the bytes of large segments' buffers: 0 without TSO.
+std::uint64_t large_mbuf_bytes(const DeviceConfig& config);
+/// The whole in ordinary memory: rte_mempool then lets no buffer cross a page of 4 KiB.
 std::uint64_t ordinary_mbuf_bytes(const DeviceConfig& config);
 
 /// The port id of the device of this name ("net_tap0", "0000:00:05.0"), or the first one if the
@@ -91,6 +96,10 @@ class Device {
   const std::string& driver() const { return driver_; }  ///< "net_tap"
   const PortInfo& info() const { return info_; }
   rte_mempool* pool(std::uint16_t queue) const { return pools_[queue]; }
+  /// Of frames of PortInfo::tso_bytes; nullptr if the device does not cut.
+  rte_mempool* large_pool(std::uint16_t queue) const {
+    return large_pools_.empty() ? nullptr : large_pools_[queue];
+  }
   bool link_up() const;  ///< now, or when it was last asked if another thread is asking. Any thread
   /// Frames that it lost on their way in since it started: no buffer for them, or no room in its
   /// ring. Any thread.
@@ -115,6 +124,8 @@ class Device {
   Device(std::uint16_t port_id, const DeviceConfig& config);
   absl::Status configure();
   absl::Status create_pools();
+  absl::Status create_large_pools();
+  int set_up_tx_queue(std::uint16_t queue, unsigned socket);
   absl::Status set_up_queues();
   absl::Status set_up_address();
   void choose_offloads();
@@ -133,7 +144,8 @@ class Device {
   std::vector<Offload> offloads_;
   mutable std::mutex asking_;  // held by whoever asks the card
   mutable std::atomic<bool> link_was_up_ = false;
-  std::vector<rte_mempool*> pools_;  // one for each queue: what MBUF_FAST_FREE asks for
+  std::vector<rte_mempool*> pools_;        // one for each queue: what MBUF_FAST_FREE asks for
+  std::vector<rte_mempool*> large_pools_;  // likewise, if it cuts
   bool is_configured_ = false;
   bool is_started_ = false;
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cctype>
@@ -252,6 +253,18 @@ std::uint64_t free_hugepage_bytes(const std::string& root) {
     bytes += page_kib * 1024 * read_number(entry.path() / "free_hugepages");
   }
   return bytes;
+}
+
+bool may_cut_segments(const Arguments& arguments) {
+  if (has_any(arguments, {"-a", "--allow", "-b", "--block"})) return true;
+  const auto cuts = [](const std::string& vdev) {
+    constexpr std::array<std::string_view, 7> kNever = {
+        "net_tap", "net_memif", "net_ring", "net_null", "net_pcap", "net_af_packet", "net_af_xdp"};
+    return std::none_of(kNever.begin(), kNever.end(),
+                        [&](std::string_view driver) { return vdev.starts_with(driver); });
+  };
+  const std::vector<std::string> vdevs = vdevs_of(arguments);
+  return std::any_of(vdevs.begin(), vdevs.end(), cuts);
 }
 
 std::vector<std::string> complete_eal_arguments(const EalConfig& config,

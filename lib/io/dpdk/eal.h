@@ -29,6 +29,11 @@ struct EalConfig {
 /// How many threads the arguments ask for by -l, -c or --lcores; 0 if they leave that open.
 unsigned count_lcores(const std::vector<std::string>& arguments);
 
+/// Whether a device that the arguments let EAL find may cut large segments (TSO): memory for them
+/// is planned then, since that happens before there is a device to ask. With no argument at all the
+/// device is a tap, which does not.
+bool may_cut_segments(const std::vector<std::string>& arguments);
+
 /// Bytes in free hugepages of all sizes, by the counts under `root`; 0 when there are none.
 std::uint64_t free_hugepage_bytes(const std::string& root = "/sys/kernel/mm/hugepages");
 

@@ -47,11 +47,13 @@ void FrameBlocks::hand_over(const Frame& frame) {
   ++outstanding_;
 }
 
-std::optional<Frame> FrameBlocks::allocate() {
+std::optional<Frame> FrameBlocks::allocate() { return allocate(limits_.frame_capacity); }
+
+std::optional<Frame> FrameBlocks::allocate(std::uint32_t bytes) {
   if (limits_.tx_frames != 0 && tx_in_use_ >= limits_.tx_frames) return std::nullopt;
-  Frame frame = make_block(limits_.frame_capacity, false, Owner::kStack);
+  Frame frame = make_block(bytes, false, Owner::kStack);
   // A pool's frame holds what its last user left; a pattern makes reliance on zeros fail.
-  std::memset(frame.data, 0xa5, limits_.frame_capacity);
+  std::memset(frame.data, 0xa5, bytes);
   ++outstanding_;
   return frame;
 }

@@ -39,6 +39,8 @@ class FrameBlocks {
   void hand_over(const Frame& frame);
   /// An empty frame for the stack; nothing if the pool is dry.
   std::optional<Frame> allocate();
+  /// The same of another size, out of the same pool.
+  std::optional<Frame> allocate(std::uint32_t bytes);
   /// The stack gives a frame back.
   void release(const Frame& frame);
   /// The stack gives a frame to the device, which reads it until K ticks have passed.

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "io/sim/nic_checksum.h"
+#include "io/sim/nic_segmentation.h"
 
 namespace tern::io {
 namespace {
@@ -37,6 +38,7 @@ PortInfo info_of(const ModelPortConfig& config) {
   info.rx_frames = config.blocks.rx_frames;
   info.tx_ip_checksum = config.tx_checksum_offload;
   info.tx_tcp_checksum = config.tx_checksum_offload;
+  info.tso_bytes = config.tso_bytes;
   info.trust_missing_checksum = config.trust_missing_checksum;
   return info;
 }
@@ -84,6 +86,15 @@ std::size_t ModelPort::allocate(std::span<Frame> frames) {
   return frames.size();
 }
 
+bool ModelPort::allocate_large(Frame& frame) {
+  if (config_.tso_bytes == 0) return false;
+  const auto found = blocks_.allocate(
+      static_cast<std::uint32_t>(kEthernetBytes + kVlanTagBytes + config_.tso_bytes));
+  counts_.allocations_refused += found ? 0 : 1;
+  if (found) frame = *found;
+  return found.has_value();
+}
+
 void ModelPort::release(std::span<const Frame> frames) {
   for (const Frame& frame : frames) blocks_.release(frame);
 }
@@ -115,24 +126,41 @@ std::vector<std::string> ModelPort::violations() const {
 }
 
 void ModelPort::send_one(const Frame& frame) {
-  // The device completes its own copy: a host's buffer does not change under offload.
   blocks_.send(frame);
-  std::vector<std::byte> wire(frame.data, frame.data + frame.length);
   check_sent(frame);
-  if (config_.tx_checksum_offload && (frame.flags & kTxOffloads) != 0) {
-    const std::string_view error = complete_checksums(wire, frame.flags, frame.metadata);
-    if (!error.empty()) violations_.emplace_back(error);
+  for (std::vector<std::byte>& wire : on_the_wire(frame)) {
+    if (!fits_mtu(wire)) violations_.emplace_back("a sent frame longer than the MTU allows");
+    show(FrameDirection::kSent, wire);
+    put_on_wire(std::move(wire));
   }
-  show(FrameDirection::kSent, wire);
-  put_on_wire(std::move(wire));
+}
+
+// The device completes and cuts its own copy: a host's buffer does not change under offload.
+std::vector<std::vector<std::byte>> ModelPort::on_the_wire(const Frame& frame) {
+  if (config_.tso_bytes != 0 && (frame.flags & frame_flag::kTxTcpSegmentation) != 0) {
+    CutFrames cut = cut_segment(frame.bytes(), frame.flags, frame.metadata);
+    if (!cut.error.empty()) violations_.emplace_back(cut.error);
+    ++counts_.cut;
+    return std::move(cut.frames);
+  }
+  std::vector<std::byte> wire(frame.data, frame.data + frame.length);
+  std::string_view error;
+  if (config_.tx_checksum_offload && (frame.flags & kTxOffloads) != 0)
+    error = complete_checksums(wire, frame.flags, frame.metadata);
+  if (!error.empty()) violations_.emplace_back(error);
+  std::vector<std::vector<std::byte>> alone;
+  alone.push_back(std::move(wire));
+  return alone;
+}
+
+bool ModelPort::fits_mtu(std::span<const std::byte> frame) const {
+  const bool tagged = frame.size() > kEthernetBytes && load_be16(&frame[12]) == 0x8100;
+  return frame.size() <= kEthernetBytes + config_.mtu + (tagged ? kVlanTagBytes : 0);
 }
 
 void ModelPort::check_sent(const Frame& frame) {
   if (frame.length < kEthernetBytes)
     violations_.emplace_back("a sent frame shorter than an Ethernet header");
-  const bool tagged = frame.length > kEthernetBytes && load_be16(frame.data + 12) == 0x8100;
-  if (frame.length > kEthernetBytes + config_.mtu + (tagged ? kVlanTagBytes : 0))
-    violations_.emplace_back("a sent frame longer than the MTU allows");
   if (!config_.tx_checksum_offload && (frame.flags & kTxOffloads) != 0)
     violations_.emplace_back("an offload asked for that the port does not have");
 }

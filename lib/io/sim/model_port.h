@@ -30,6 +30,7 @@ struct ModelPortConfig {
   std::uint32_t receive_limit = 65535;   ///< frames that one receive call answers
   ChecksumVerdict rx_checksum = ChecksumVerdict::kNone;
   bool tx_checksum_offload = false;     ///< completes IPv4 and TCP checksums when asked to
+  std::uint32_t tso_bytes = 0;          ///< PortInfo's; needs tx_checksum_offload
   bool trust_missing_checksum = false;  ///< PortInfo's
 };
 
@@ -37,6 +38,7 @@ struct ModelPortConfig {
 struct ModelPortCounts {
   std::uint64_t received = 0;             ///< handed to the stack
   std::uint64_t sent = 0;                 ///< taken from the stack
+  std::uint64_t cut = 0;                  ///< of those, cut into several
   std::uint64_t rx_dropped_no_frame = 0;  ///< the receive pool was dry
   std::uint64_t rx_dropped_too_long = 0;  ///< longer than the MTU allows
   std::uint64_t tx_refused =
@@ -56,6 +58,7 @@ class ModelPort : public Port {
   std::size_t receive(std::span<Frame> frames) override;
   std::size_t transmit(std::span<const Frame> frames) override;
   std::size_t allocate(std::span<Frame> frames) override;
+  bool allocate_large(Frame& frame) override;
   void release(std::span<const Frame> frames) override;
   std::size_t recycle(std::span<Frame> frames) override;
 
@@ -85,7 +88,9 @@ class ModelPort : public Port {
 
  private:
   void send_one(const Frame& frame);
+  std::vector<std::vector<std::byte>> on_the_wire(const Frame& frame);
   void check_sent(const Frame& frame);
+  bool fits_mtu(std::span<const std::byte> frame) const;
   void show(FrameDirection direction, std::span<const std::byte> bytes);
 
   ModelPortConfig config_;

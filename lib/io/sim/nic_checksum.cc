@@ -7,7 +7,7 @@
 namespace tern::io {
 namespace {
 
-constexpr std::size_t kEthernetBytes = 14;
+constexpr std::size_t kEthernetBytes = 14, kVlanTagBytes = 4;
 constexpr std::size_t kMinIpBytes = 20;
 constexpr std::size_t kIp6Bytes = 40;
 constexpr std::size_t kMinTcpBytes = 20;
@@ -45,12 +45,21 @@ Headers find_headers6(std::span<const std::byte> ip) {
   return found;
 }
 
+// Of the link header, with a VLAN's tag if there is one.
+std::size_t link_bytes(std::span<const std::byte> frame) {
+  const bool is_tagged = frame.size() > kEthernetBytes + kVlanTagBytes &&
+                         load_be16(&frame[kEthernetBytes - 2]) == 0x8100;
+  return kEthernetBytes + (is_tagged ? kVlanTagBytes : 0);
+}
+
 // The IP datagram in a frame, or nothing in ip_header if there is none whose lengths hold.
 Headers find_headers(std::span<const std::byte> frame) {
-  if (frame.size() >= kEthernetBytes + kIp6Bytes && load_be16(&frame[12]) == 0x86dd)
-    return find_headers6(frame.subspan(kEthernetBytes));
-  if (frame.size() < kEthernetBytes + kMinIpBytes || load_be16(&frame[12]) != 0x0800) return {};
-  const auto ip = frame.subspan(kEthernetBytes);
+  const std::size_t link = link_bytes(frame);
+  if (frame.size() < link + kMinIpBytes) return {};
+  const std::uint16_t type = load_be16(&frame[link - 2]);
+  const auto ip = frame.subspan(link);
+  if (type == 0x86dd && ip.size() >= kIp6Bytes) return find_headers6(ip);
+  if (type != 0x0800) return {};
   const std::size_t header_bytes = std::size_t{load_u8(&ip[0])} % 16 * 4;
   const std::size_t total_bytes = load_be16(&ip[2]);
   if (load_u8(&ip[0]) >> 4 != 4 || header_bytes < kMinIpBytes || total_bytes < header_bytes ||
@@ -68,16 +77,17 @@ Headers find_headers(std::span<const std::byte> frame) {
 std::string_view complete_checksums(std::span<std::byte> frame, std::uint64_t flags,
                                     std::uint32_t metadata) {
   using namespace frame_flag;
-  if (flags & kTxTcpSegmentation) return "segmentation offload is not modelled";
+  if (flags & kTxTcpSegmentation) return "segmentation where only checksums are completed";
   if (!(flags & (kTxIpv4 | kTxIpv6))) return "a checksum offload without kTxIpv4 or kTxIpv6";
   const Headers found = find_headers(frame);
   if (found.ip_header.empty()) return "a checksum offload on what is not IP";
   if (is_v6(found.ip_header) != ((flags & kTxIpv6) != 0))
     return "a checksum offload for the other version of IP";
   if (is_v6(found.ip_header) && (flags & kTxIpChecksum)) return "IPv6 has no header checksum";
-  if (metadata != tx_metadata(kEthernetBytes, static_cast<unsigned>(found.ip_header.size())))
+  const auto link = static_cast<unsigned>(link_bytes(frame));
+  if (metadata != tx_metadata(link, static_cast<unsigned>(found.ip_header.size())))
     return "header lengths in the metadata that are not the frame's";
-  std::byte* const ip = &frame[kEthernetBytes];
+  std::byte* const ip = &frame[link];
   if (flags & kTxIpChecksum) {
     store_be16(ip + 10, 0);
     store_be16(ip + 10, static_cast<std::uint16_t>(~ones_sum(found.ip_header)));

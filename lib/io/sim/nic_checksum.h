@@ -9,10 +9,10 @@
 namespace tern::io {
 
 /// What a NIC does to a frame that asks for checksum offload: `frame` is the copy that goes on the
-/// wire; `flags` and `metadata` are Frame's. IPv4 and TCP only; no segmentation. Returns what is
-/// wrong with the request (header lengths that do not fit, a TCP field that does not hold the
-/// pseudo-header sum, ...), or an empty string. A separate implementation from lib/wire's on
-/// purpose.
+/// wire; `flags` and `metadata` are Frame's. TCP only; for
+/// segmentation see nic_segmentation.h. Returns what is wrong with the request (header lengths that
+/// do not fit, a TCP field that does not hold the pseudo-header sum, ...), or an empty string. A
+/// separate implementation from lib/wire's on purpose.
 std::string_view complete_checksums(std::span<std::byte> frame, std::uint64_t flags,
                                     std::uint32_t metadata);
 

@@ -90,7 +90,7 @@ FaultPort::FaultPort(Port& inner, const FaultConfig& config)
   if (config.tx.corrupt > 0) {
     info_.tx_ip_checksum = false;
     info_.tx_tcp_checksum = false;
-    info_.tx_tso = false;
+    info_.tso_bytes = 0;
   }
 }
 

@@ -22,8 +22,10 @@ class PortDecorator : public Port {
   std::size_t receive(std::span<Frame> frames) override { return inner_.receive(frames); }
   std::size_t transmit(std::span<const Frame> frames) override { return inner_.transmit(frames); }
   std::size_t allocate(std::span<Frame> frames) override { return inner_.allocate(frames); }
+  bool allocate_large(Frame& frame) override { return inner_.allocate_large(frame); }
   void release(std::span<const Frame> frames) override { inner_.release(frames); }
   std::size_t recycle(std::span<Frame> frames) override { return inner_.recycle(frames); }
+  PortCounters counters() const override { return inner_.counters(); }
   bool link_up() const override { return inner_.link_up(); }
 
  protected:

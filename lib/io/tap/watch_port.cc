@@ -94,10 +94,14 @@ void fill_in_checksums(std::span<std::byte> frame, std::uint64_t flags, std::uin
         &frame[ip + kIpField],
         wire::checksum_finish(wire::checksum_partial(frame.subspan(ip, tcp - ip))));
   }
-  // The field holds the sum of the pseudo-header; what is short of a header asks for nothing.
-  if ((flags & frame_flag::kTxTcpChecksum) != 0 && tcp + kTcpHeader <= frame.size())
-    wire::store_checksum(&frame[tcp + kTcpField],
-                         wire::checksum_finish(wire::checksum_partial(frame.subspan(tcp))));
+  // The field holds the sum of the pseudo-header, which has no length yet where the device cuts;
+  // what is short of a header asks for nothing.
+  if ((flags & frame_flag::kTxTcpChecksum) == 0 || tcp + kTcpHeader > frame.size()) return;
+  const bool is_large = (flags & frame_flag::kTxTcpSegmentation) != 0;
+  const auto length = static_cast<std::uint16_t>(is_large ? frame.size() - tcp : 0);
+  wire::store_checksum(
+      &frame[tcp + kTcpField],
+      wire::checksum_finish(wire::checksum_partial(frame.subspan(tcp), __builtin_bswap16(length))));
 }
 
 }  // namespace tern::io

@@ -48,8 +48,9 @@ class WatchPort final : public PortDecorator {
   std::vector<std::byte> copies_;  // of offered frames: once taken they are the device's
 };
 
-/// Does to the copy of a frame what the device does that is asked for checksum offload. `flags` and
-/// `metadata` are the Frame's.
+/// Does to the copy of a frame what the device does that is asked for checksum offload. A large
+/// segment stays whole, as in any capture on the sending host. `flags` and `metadata` are the
+/// Frame's.
 void fill_in_checksums(std::span<std::byte> frame, std::uint64_t flags, std::uint32_t metadata);
 
 }  // namespace tern::io

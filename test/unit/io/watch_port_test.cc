@@ -145,20 +145,30 @@ TEST_F(WatchPortTest, TooManyAreRefused) {
 }
 
 // What a device would put on the wire: so a capture holds no wrong checksum.
-TEST_F(WatchPortTest, ChecksumsThatTheDeviceFillsInAreRight) {
-  auto frame = build(Segment{.flags = "P.", .payload = "hello"});
+void expect_right_checksums(const Segment& segment, std::uint64_t tso_flag, unsigned piece_bytes) {
+  auto frame = build(segment);
   ASSERT_EQ(verify_checksums(frame), frame_flag::kRxIpChecksumGood | frame_flag::kRxL4ChecksumGood);
   const std::vector<std::byte> whole = frame;
   frame[14 + 10] = frame[14 + 11] = std::byte{0};
-  std::uint32_t sum = 6 + static_cast<std::uint32_t>(frame.size()) - 34;
+  std::uint32_t sum = 6 + (tso_flag != 0 ? 0 : static_cast<std::uint32_t>(frame.size()) - 34);
   for (std::size_t i = 26; i < 34; i += 2)
     sum += static_cast<std::uint32_t>(frame[i]) << 8 | static_cast<std::uint32_t>(frame[i + 1]);
   sum = (sum & 0xffff) + (sum >> 16);
   frame[34 + 16] = static_cast<std::byte>(sum >> 8);
   frame[34 + 17] = static_cast<std::byte>(sum);
   using namespace frame_flag;
-  fill_in_checksums(frame, kTxIpv4 | kTxIpChecksum | kTxTcpChecksum, tx_metadata(14, 20));
+  fill_in_checksums(frame, kTxIpv4 | kTxIpChecksum | kTxTcpChecksum | tso_flag,
+                    tx_metadata(14, 20, piece_bytes));
   EXPECT_EQ(frame, whole);
+}
+
+TEST_F(WatchPortTest, ChecksumsThatTheDeviceFillsInAreRight) {
+  expect_right_checksums(Segment{.flags = "P.", .payload = "hello"}, 0, 0);
+}
+
+TEST_F(WatchPortTest, SoAreThoseOfLargeSegments) {
+  expect_right_checksums(Segment{.flags = "P.", .payload = std::string(9999, 'x')},
+                         frame_flag::kTxTcpSegmentation, 1460);
 }
 
 TEST(PacketFilter, SaysWhatItDoesNotUnderstand) {
