@@ -27,7 +27,7 @@ dropped and why, the busiest connections. Ctrl-C ends it.
   --once             one look at one second, and nothing but lines
   --prometheus [A:]P serves the counters to Prometheus on port P instead (of
                      127.0.0.1, or the IPv4 address A), of all processes
-  --file-prefix P    the process with this DPDK file prefix, if there are several
+  --file-prefix P    the process with this DPDK file prefix, if several run
   --version  --help
 exit status: 0; 1 no Tern process is running, or it ended; 2 a mistake in the
 command line
