@@ -12,12 +12,6 @@ constexpr Duration kLimitedAckJitter = std::chrono::milliseconds(250);
 
 bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
-bool may_challenge(const Engine& e, const Tcb& c) {
-  const auto now = static_cast<std::uint32_t>(e.now.time_since_epoch() / kChallengeUnit);
-  const std::uint32_t wait = c.next_challenge - now;
-  return wait == 0 || wait > (kLimitedAckInterval + kLimitedAckJitter) / kChallengeUnit + 1;
-}
-
 }  // namespace
 
 bool is_acceptable(SeqNum seq, std::uint32_t length, SeqNum rcv_nxt, std::uint32_t window) {
@@ -74,8 +68,14 @@ Duration limited_ack_interval(const Engine& e, const flow::FourTuple4& tuple) {
   return kLimitedAckInterval + kLimitedAckJitter * (hasher.finish() >> 48) / (1 << 16);
 }
 
+bool challenge_is_due(std::uint32_t next_challenge, Instant now) {
+  const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / kChallengeUnit);
+  const std::uint32_t wait = next_challenge - clock;
+  return wait == 0 || wait > (kLimitedAckInterval + kLimitedAckJitter) / kChallengeUnit + 1;
+}
+
 void send_limited_ack(Engine& e, Tcb& c) {
-  if (!may_challenge(e, c)) {
+  if (!challenge_is_due(c.next_challenge, e.now)) {
     ++e.counters.challenge_acks_suppressed;
     return;
   }
@@ -94,7 +94,7 @@ void refuse_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
     ++e.counters.challenge_acks_suppressed;
     return;
   }
-  if (may_challenge(e, c)) ++c.refused_acks;
+  if (challenge_is_due(c.next_challenge, e.now)) ++c.refused_acks;
   send_limited_ack(e, c);
 }
 

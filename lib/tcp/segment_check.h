@@ -19,7 +19,8 @@ bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s);
 /// segments, so that a forged one cannot poison PAWS.
 void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s);
 
-/// Cuts the segment down to [rcv_nxt, right edge): text on both sides, SYN in front, FIN behind.
+/// Cuts the segment down to [rcv_nxt, right edge): text on both sides, SYN in front, FIN behind;
+/// a FIN right at the edge stays, since it takes no room.
 void trim_to_window(const Tcb& c, wire::TcpSegment& s);
 
 /// How long a connection waits after a limited ACK: 500 ms and up to half as long again, which
@@ -33,6 +34,10 @@ inline std::uint32_t challenge_clock(Instant t) {
   return static_cast<std::uint32_t>((t.time_since_epoch() + kChallengeUnit - Duration(1)) /
                                     kChallengeUnit);
 }
+
+/// Whether the time has come that challenge_clock() gave. What lies further ahead than a limited
+/// ACK's interval is long past.
+bool challenge_is_due(std::uint32_t next_challenge, Instant now);
 
 /// A limited ACK in answer to an ACK that cannot be right, or tells of what was never sent. Ends
 /// after kMaxRefusedAcks while nothing moves on: where the round trip is longer than the limit, two

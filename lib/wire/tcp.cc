@@ -72,7 +72,7 @@ std::byte* put_timestamp(std::byte* p, const TcpOptions& options) {
 }
 
 std::byte* put_sack(std::byte* p, const TcpOptions& options, std::size_t room) {
-  if (room < 4 + 8) return p;
+  // The other options take 24 bytes at most, so there is room for one block.
   const std::size_t count =
       std::min({std::size_t{options.sack_count}, options.sack.size(), (room - 4) / 8});
   if (count == 0) return p;

@@ -54,6 +54,18 @@ TEST(Reassembly, DuplicateDataIsAcknowledgedAtOnce) {
   EXPECT_EQ(t.record().received, stream(0, 150));
 }
 
+TEST(Reassembly, FinBehindTextThatCameBefore) {  // RFC 9293 3.10.7.4: the rest of it counts
+  for (const std::uint32_t repeated : {100u, 60u}) {
+    Established t;
+    t.in(data(1, 100, 1));
+    t.take();
+    t.in(data(101 - repeated, repeated, 1, "F."));
+    t.out({ack(1, 102)});
+    EXPECT_EQ(t.state(), kCloseWait);
+    EXPECT_EQ(t.record().received, stream(0, 100));
+  }
+}
+
 TEST(Reassembly, FinOutOfOrder) {
   Established t;
   t.in(seg("F.", 101, 1));

@@ -125,6 +125,14 @@ TEST(ReceiveWindow, WhatExceedsItIsCutOff) {
   EXPECT_EQ(t.state(), kCloseWait);
 }
 
+// A FIN takes a number but no room: behind text that fills the window it is taken, as Linux does.
+TEST(ReceiveWindow, FinAtItsEdgeIsTaken) {
+  SlowReader t;
+  t.in_burst({data(1, 1460, 1), data(1461, 1460, 1), data(2921, 1176, 1, "FP.")});
+  t.out({ack_with_window(1, 4098, 0)});
+  EXPECT_EQ(t.state(), kCloseWait);
+}
+
 TEST(ReceiveWindow, WhatLiesBeyondItIsAnsweredAndDropped) {
   SlowReader t;
   t.in(data(kBuffer + 1, 10, 1));

@@ -27,5 +27,22 @@ TEST(IsAcceptable, AgreesWithTheTextbookAroundTheWindow) {
               << "seq " << seq << ", length " << length << ", window " << window;
 }
 
+TEST(ChallengeClock, WaitsForTheNearFutureOnly) {
+  const Instant now(std::chrono::hours(1000));
+  const std::uint32_t clock = challenge_clock(now);
+  EXPECT_TRUE(challenge_is_due(clock, now));
+  EXPECT_FALSE(challenge_is_due(clock + 1, now));
+  EXPECT_FALSE(challenge_is_due(clock + 1, now + kChallengeUnit - Duration(1)));
+  EXPECT_FALSE(challenge_is_due(clock + 751, now)) << "750 ms, from within a millisecond";
+  EXPECT_TRUE(challenge_is_due(clock + 752, now)) << "49 days ago, or never set";
+  EXPECT_TRUE(challenge_is_due(clock - 1, now));
+}
+
+TEST(ChallengeClock, IsNeverEarly) {
+  const Instant now(std::chrono::hours(1000));
+  EXPECT_EQ(challenge_clock(now + Duration(1)), challenge_clock(now) + 1);
+  EXPECT_EQ(challenge_clock(now + kChallengeUnit), challenge_clock(now) + 1);
+}
+
 }  // namespace
 }  // namespace tern::tcp
