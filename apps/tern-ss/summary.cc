@@ -40,9 +40,11 @@ std::string summary_text(const json& usage, const json& stats, const json& confi
       fmt::format("TCP:   {} (estab {}, synrecv {}, timewait {})\n", connections + waiting,
                   number(usage, "state_established"), number(usage, "state_syn_received"), waiting);
   text += fmt::format("By state:   {}\n", states_line(usage));
-  text += fmt::format("Room:       {} of {} connections, {} of {} TIME-WAIT records\n", connections,
-                      number(config, "max_connections"), waiting, number(config, "max_time_wait"));
-  text += fmt::format("Half-open:  {} of {} in the SYN cache, {} given up, {} SYNs refused\n",
+  text += fmt::format(
+      "Room:       {} of {} connections ({} SYNs refused), {} of {} TIME-WAIT records\n",
+      connections, number(config, "max_connections"), number(stats, "drop_tcp_no_connection"),
+      waiting, number(config, "max_time_wait"));
+  text += fmt::format("Half-open:  {} of {} in the SYN cache, {} given up, {} without a place\n",
                       number(usage, "half_open"), number(usage, "syn_cache_entries"),
                       number(stats, "half_open_expired"), number(stats, "drop_tcp_half_open_full"));
   text += fmt::format("Cookies:    {} sent, {} accepted, {} rejected\n",
