@@ -32,7 +32,8 @@ class Client final : public Load, public tern::ConnectionHandler {
   bool has_left() const override { return next_to_leave_ == slots_.size(); }
   const std::string& trouble() const override { return trouble_; }
   const Totals& totals() const override { return totals_; }
-  tern::Histogram& latency() override { return latency_; }
+  void measure() override { latency_.reset(); }
+  const tern::Histogram& latency() const override { return latency_; }
   std::uint64_t backlog(tern::Instant now) const override;
 
   void on_established(tern::Connection c) override;

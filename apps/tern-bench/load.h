@@ -21,6 +21,8 @@ class Load {
   virtual bool is_ready() const = 0;
   /// Requests begin.
   virtual void start(tern::Instant now) = 0;
+  /// Latency is recorded anew.
+  virtual void measure() = 0;
   /// Idle: one request on every connection, by turn(), so many at once as are opened at once.
   virtual void ask_all(tern::Instant now) = 0;
   /// All of them have been asked, and have answered or are lost.
@@ -33,7 +35,8 @@ class Load {
   /// What makes a measurement impossible, in words for the operator; empty if nothing does.
   virtual const std::string& trouble() const = 0;
   virtual const Totals& totals() const = 0;
-  virtual tern::Histogram& latency() = 0;
+  /// Complete once it has left.
+  virtual const tern::Histogram& latency() const = 0;
   virtual std::uint64_t backlog(tern::Instant now) const = 0;
 };
 

@@ -5,13 +5,14 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "client.h"
+#include "client_team.h"
 #include "common/console.h"
 #include "common/host_interface.h"
 #include "options.h"
@@ -173,35 +174,60 @@ int serve(Options options) {
 
 // --- the clients ---
 
-int measure(Options options) {
-  std::unique_ptr<bench::Client> client;
-  std::unique_ptr<bench::Session> session;
-  tern::Runtime* runtime = nullptr;
-  Instant leaves = tern::kNever;
-  bool is_stopping = false;
-  options.runtime.between_polls = [&](tern::Stack&, Instant now) {
+// The workers' clients, and the session that the first of them drives.
+class Measurement {
+ public:
+  Measurement(const Options& options, Report& report, tern::Runtime& runtime)
+      : options_(options), runtime_(runtime), team_(options, [&runtime] { return runtime.now(); }) {
+    for (unsigned i = 0; i < runtime.workers(); ++i)
+      team_.add(runtime.stack(i), [&runtime, i] { return runtime.worker_usage(i).busy; });
+    team_.share_out();
+    // It notes how much memory is resident: with what the clients keep, without connections.
+    session_.emplace(options, report, team_, [this](Instant now) { return team_.observe(now); });
+    session_->set_memory(runtime.memory(), runtime.workers());
+  }
+
+  /// Once a turn of any worker. Thread: that worker's.
+  void turn(const tern::Stack& stack, Instant now) {
+    unsigned worker = 0;
+    while (&runtime_.stack(worker) != &stack) ++worker;
+    if (worker > 0) return team_.turn_of(worker, now);
     // Once: asked a second time, a runtime leaves its connections without a word.
-    if (now >= leaves && !std::exchange(is_stopping, true)) return runtime->stop();
-    if (leaves != tern::kNever || session->turn(now)) return;
-    leaves = now + (session->failure().empty() ? options.stay : Duration::zero());
-    client->stop();
+    if (now >= leaves_ && !std::exchange(is_stopping_, true)) return runtime_.stop();
+    if (leaves_ != tern::kNever) return team_.turn(now);
+    if (session_->turn(now)) return;
+    leaves_ = now + (failure().empty() ? options_.stay : Duration::zero());
+    team_.stop();
+  }
+
+  bool is_complete() const { return leaves_ != tern::kNever; }
+  const std::string& failure() const { return session_->failure(); }
+
+ private:
+  const Options& options_;
+  tern::Runtime& runtime_;
+  bench::ClientTeam team_;
+  std::optional<bench::Session> session_;
+  Instant leaves_ = tern::kNever;
+  bool is_stopping_ = false;
+};
+
+int measure(Options options) {
+  std::unique_ptr<Measurement> measurement;
+  options.runtime.between_polls = [&measurement](tern::Stack& stack, Instant now) {
+    measurement->turn(stack, now);
   };
   auto created = app::create_runtime(options);
   if (!created.ok()) return fail(created.status());
-  runtime = created->get();
+  tern::Runtime& runtime = **created;
   Report report(options, tern::Runtime::cycles_per_second());
   if (!report.error().empty()) return fail(report.error());
-  client = std::make_unique<bench::Client>(options, runtime->stack(),
-                                           [runtime] { return runtime->now(); });
-  session = std::make_unique<bench::Session>(options, report, *client, [runtime](Instant) {
-    return Snapshot{.counters = runtime->stack().counters(), .busy = runtime->worker_usage(0).busy};
-  });
-  session->set_memory(runtime->memory());
-  say(options, runtime->describe());
-  const absl::Status status = runtime->run();
-  if (options.stats) app::print_statistics(*runtime);
-  if (!session->failure().empty()) return fail(session->failure());
-  if (leaves == tern::kNever) return fail("stopped before the measurement was complete");
+  measurement = std::make_unique<Measurement>(options, report, runtime);
+  say(options, runtime.describe());
+  const absl::Status status = runtime.run();
+  if (options.stats) app::print_statistics(runtime);
+  if (!measurement->failure().empty()) return fail(measurement->failure());
+  if (!measurement->is_complete()) return fail("stopped before the measurement was complete");
   return status.ok() ? 0 : fail(status);
 }
 

@@ -182,8 +182,6 @@ void fill_in_client(Options& options, const Texts& texts) {
   if (options.is_open_loop() && !has_requests)
     throw Mistake{fmt::format("--rate is for rr, crr and http; --mode {} has no requests to space",
                               texts.mode)};
-  if (options.runtime.workers > 1)
-    throw Mistake{"the client has one worker: start a client for each core"};
   if (options.is_round_trip && (options.mode != Mode::kRr || options.connections != 1))
     throw Mistake{"--rtt is --mode rr with one connection"};
   if (options.path.empty() || options.path.front() != '/')
@@ -196,6 +194,7 @@ void check_raw(const Options& options) {
   if (options.mode == Mode::kHttp) throw Mistake{"--raw reads no HTTP: leave --raw out"};
   if (options.mode != Mode::kL2 && !options.server.is_v4())
     throw Mistake{"--raw speaks IPv4 only: leave --raw out"};
+  if (options.runtime.workers > 1) throw Mistake{"--raw has one worker: leave --workers out"};
   if (options.server_ports > 1)
     throw Mistake{"--raw has as many addresses as it needs: give --port one port"};
   if (options.size > most)
@@ -209,11 +208,13 @@ void check_raw(const Options& options) {
 // CommandLine has filled in what is common to all programs.
 void fill_in_stack(Options& options) {
   tern::StackConfig& stack = options.runtime.stack;
-  if (stack.max_connections == 0)
-    stack.max_connections = options.is_server ? 16'384 : options.connections + 64;
-  if (stack.max_connections < options.connections)
-    throw Mistake{fmt::format("--connections {} need --max-connections of as many at least",
-                              options.connections)};
+  // A client's workers have equal shares.
+  const std::uint32_t workers = std::max(1u, options.runtime.workers);
+  const std::uint32_t share = (options.connections + workers - 1) / workers;
+  if (stack.max_connections == 0) stack.max_connections = options.is_server ? 16'384 : share + 64;
+  if (stack.max_connections < share)
+    throw Mistake{
+        fmt::format("--connections {} need --max-connections of as many at least", share)};
   // Little but max_connections shall limit how many are opened at once.
   stack.max_half_open = std::min(stack.max_connections, kMostHalfOpen);
   stack.syn_cache_entries = std::max(stack.syn_cache_entries, stack.max_half_open);

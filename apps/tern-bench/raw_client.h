@@ -40,7 +40,8 @@ class RawClient final : public Load {
   bool has_left() const override { return true; }
   const std::string& trouble() const override { return trouble_; }
   const Totals& totals() const override { return totals_; }
-  tern::Histogram& latency() override { return latency_; }
+  void measure() override { latency_.reset(); }
+  const tern::Histogram& latency() const override { return latency_; }
   std::uint64_t backlog(tern::Instant now) const override;
 
  private:

@@ -132,7 +132,7 @@ void Session::start_load(Instant now) {
 }
 
 void Session::measure(Instant now) {
-  load_.latency().reset();
+  load_.measure();
   begin_ = last_ = snapshot(now);
   next_line_ = now + kLine;
   enter(Phase::kMeasuring, now, options_.length);
@@ -157,7 +157,6 @@ void Session::finish(Instant now) {
   result_.begin = begin_;
   result_.end = snapshot(now);
   result_.backlog = load_.backlog(now);
-  result_.latency.merge(load_.latency());
   if (options_.mode == Mode::kIdle) finish_idle(now);
   load_.stop();
   enter(Phase::kLeaving, now, Duration::zero());
@@ -179,6 +178,7 @@ void Session::finish_idle(Instant now) {
 void Session::conclude(Instant now) {
   if (options_.mode == Mode::kIdle)
     result_.facts.emplace_back("leaving_seconds", seconds_between(phase_began_, now));
+  result_.latency.merge(load_.latency());
   report_.result(result_);
   phase_ = Phase::kOver;
 }

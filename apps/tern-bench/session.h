@@ -28,8 +28,11 @@ class Session {
   /// Once a turn. False: it is over.
   bool turn(tern::Instant now);
 
-  /// The result says so, too.
-  void set_memory(std::vector<tern::MemoryRow> memory) { result_.memory = std::move(memory); }
+  /// The result says this, too: what was allocated at start, and for how many workers.
+  void set_memory(std::vector<tern::MemoryRow> memory, unsigned workers) {
+    result_.memory = std::move(memory);
+    result_.workers = workers;
+  }
 
   /// Why there is no result; empty if there is one.
   const std::string& failure() const { return failure_; }

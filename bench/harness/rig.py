@@ -53,6 +53,8 @@ def count_of(name):
 class Rig:
     """Runs pairs of processes over one kind of link."""
 
+    ending_s = 8  # a process that has not ended so long after SIGTERM is killed
+
     def __init__(self, link, bench, in_hugepages, verbose=False):
         self.link, self.bench, self.in_hugepages, self.verbose = link, str(bench), in_hugepages, verbose
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tern-bench-"))
@@ -118,13 +120,12 @@ class Rig:
             finally:
                 self.end(process)
 
-    @staticmethod
-    def end(process):
+    def end(self, process):
         """SIGTERM, and SIGKILL if that does not help."""
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(8)
+                process.wait(self.ending_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -10,7 +10,7 @@ from rig import BenchError, Rig
 FIRST_PORT = 10_000
 DRAWN_PORTS = 60_999 - 32_768 + 1
 SHARE_USED = 0.8
-IN_FLIGHT = 512  # handshakes, then requests: what the link's rings hold with room to spare
+IN_FLIGHT = 1024  # handshakes, then requests: while one end has a fresh page of 2 MB cleared, the other has work
 SLOWEST_OPENING_PER_S, SLOWEST_ANSWERS_PER_S = 50_000, 50_000  # what is slower is given up
 SPARE_BYTES = 4 << 30  # of the machine, for everybody else
 BYTES_EACH_END = 600  # a connection, with what tern-bench keeps of it
@@ -34,6 +34,8 @@ def per_connection(result):
 
 class ScaleRig(Rig):
     """A rig whose client has a stack too."""
+
+    ending_s = 60  # all memory of a process with ten million connections goes back at its end
 
     def tern_client(self, mode, *options):
         command = super().tern_client(mode, *options)

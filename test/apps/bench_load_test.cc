@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "client.h"
+#include "client_team.h"
 #include "raw_client.h"
 #include "server.h"
 #include "support/simulation.h"
@@ -259,6 +260,98 @@ TEST_F(BenchLoad, ARefusedConnectionIsTroubleInWords) {
   add_client(options_, 10us);
   run_for(1ms);
   EXPECT_EQ(client_->trouble(), "connecting to 10.0.0.1:1: connection refused");
+}
+
+/// Two workers of a client, each with a wire and a server of its own; each is one host here.
+class TeamLoad : public testing::Test {
+ protected:
+  void SetUp() override {
+    server_options_.is_server = true;
+    for (int i = 0; i < 2; ++i) {
+      servers_.push_back(std::make_unique<Server>(server_options_));
+      Host& server = simulation_.add_host(numbered_host(1));
+      Host& client = simulation_.add_host(numbered_host(2));
+      LinkConfig link;
+      link.delay = 100us;
+      simulation_.connect(server, client, link, link);
+      ASSERT_EQ(servers_.back()->listen(server.stack()), 0);
+      clients_.push_back(&client);
+    }
+  }
+
+  void make_team(const Options& options) {
+    options_ = options;
+    team_ = std::make_unique<ClientTeam>(options_, [this] { return simulation_.now(); });
+    for (Host* client : clients_) team_->add(client->stack(), [] { return Duration(10ms); });
+    team_->share_out();
+  }
+
+  void run_for(Duration length) {
+    for (const Instant end = simulation_.now() + length; simulation_.now() < end;) {
+      team_->turn(simulation_.now());
+      team_->turn_of(1, simulation_.now());
+      simulation_.run_for(kStep);
+    }
+  }
+
+  void end() {
+    team_->stop();
+    run_for(3ms);
+    EXPECT_TRUE(team_->has_left());
+    for (Host* client : clients_) client->stack().drain();
+    simulation_.expect_quiescent();
+  }
+
+  Simulation simulation_;
+  Options server_options_, options_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<Host*> clients_;
+  std::unique_ptr<ClientTeam> team_;
+};
+
+TEST_F(TeamLoad, WorkersShareConnectionsAndRate) {
+  Options options = client_options(Mode::kRr, 3);
+  options.rate = 6000;
+  make_team(options);
+  EXPECT_FALSE(team_->is_ready());
+  run_for(5ms);
+  ASSERT_TRUE(team_->is_ready());
+  EXPECT_EQ(team_->totals().opened, 3u);
+  team_->start(simulation_.now());
+  team_->measure();
+  run_for(100ms);
+  // One has two connections and two thirds of the requests.
+  EXPECT_NEAR(static_cast<double>(team_->totals().requests), 600, 20);
+  EXPECT_NEAR(static_cast<double>(servers_[0]->totals().requests), 400, 14);
+  EXPECT_NEAR(static_cast<double>(servers_[1]->totals().requests), 200, 7);
+  EXPECT_EQ(team_->observe(simulation_.now()).busy, 20ms);
+  EXPECT_GT(team_->observe(simulation_.now()).counters.segs_out, 580u);
+  EXPECT_EQ(team_->latency().count(), 0u) << "not before all have stopped";
+  end();
+  EXPECT_EQ(team_->latency().count(), team_->totals().requests);
+}
+
+TEST_F(TeamLoad, IdleConnectionsOfAllAreAskedOnce) {
+  make_team(client_options(Mode::kIdle, 51));
+  run_for(5ms);
+  ASSERT_TRUE(team_->is_ready());
+  team_->start(simulation_.now());
+  team_->ask_all(simulation_.now());
+  EXPECT_FALSE(team_->is_answered());
+  run_for(5ms);
+  EXPECT_TRUE(team_->is_answered());
+  EXPECT_EQ(team_->totals().requests, 51u);
+  EXPECT_EQ(servers_[0]->totals().opened, 26u);
+  EXPECT_EQ(servers_[1]->totals().opened, 25u);
+  end();
+}
+
+TEST_F(TeamLoad, TheTroubleOfOneIsThatOfAll) {
+  Options options = client_options(Mode::kRr, 2);
+  options.port = 1;
+  make_team(options);
+  run_for(5ms);
+  EXPECT_EQ(team_->trouble(), "connecting to 10.0.0.1:1: connection refused");
 }
 
 /// The raw client's end of the wire is a port alone.

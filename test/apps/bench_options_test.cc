@@ -70,6 +70,13 @@ TEST(BenchOptions, ManyConnectionsNeedSeveralPorts) {
   EXPECT_LE(server.runtime.stack.max_time_wait + server.runtime.stack.syn_cache_entries, 400'000u);
 }
 
+TEST(BenchOptions, AClientsWorkersShareItsConnections) {
+  const Options o = good("client --server 10.0.2.2 --connections 1001 --workers 2");
+  EXPECT_EQ(o.connections, 1001u);
+  EXPECT_EQ(o.runtime.workers, 2u);
+  EXPECT_EQ(o.runtime.stack.max_connections, 501u + 64u);
+}
+
 struct Mistake {
   const char* line;
   const char* words;
@@ -102,6 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"client --server 1.2.3.4 --path x", "begin with '/'"},
         Mistake{"client --server 1.2.3.4 --mac 01:00:00:00:00:01", "station"},
         Mistake{"client --server 1.2.3.4 --connections 9 --max-connections 5", "as many"},
+        Mistake{"client --server 1.2.3.4 --raw --workers 2", "one worker"},
         Mistake{"client --server 1.2.3.4 --raw --port 9000-9001", "one port"},
         Mistake{"client --server 1.2.3.4 --port 9001-9000", "neither a port nor a range"},
         Mistake{"server --port 9000-9100", "--echo-ports"},

@@ -46,9 +46,9 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def linux_server(handler):
+def linux_server(handler, port=0):
     """A server of the kernel's on a port that the block is given."""
-    with Server(("0.0.0.0", 0), handler) as server:
+    with Server(("0.0.0.0", port), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
@@ -82,6 +82,28 @@ def client_open_loop(rig):
 def client_crr(rig):
     result = run_client(rig, Echo, "crr", "--connections", "4")
     assert result["closed_per_s"] > 5, result
+
+
+def client_workers(rig):
+    """One result of two cores; the tap's kernel end spreads the flows."""
+    result = run_client(rig, Echo, "rr", "--connections", "9", "--workers", "2")
+    assert result["workers"] == 2 and result["requests"] > 50, result
+    difference = abs(result["latency"]["count"] - result["requests"])
+    assert difference <= 0.2 * result["requests"], result  # each begins and ends within a millisecond or so
+
+
+def client_idle(rig):
+    """Several ports of the server, each connection asked once."""
+    with linux_server(Echo, 7000), linux_server(Echo, 7001):  # in a network namespace of its own
+        command = [*rig.command, "client", "--host-ip", f"{HOST}/{PREFIX_LENGTH}", "--ip", f"{SERVER}/{PREFIX_LENGTH}",
+                   "--tap", HOST_DEVICE, "--server", HOST, "--port", "7000-7001", "--mode", "idle", "--connections", "50",
+                   "--opening", "8", "--seconds", "1", "--quiet", "--json", "-"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=die_with_parent)
+    assert run.returncode == 0, f"status {run.returncode}: {run.stderr}"
+    result = json.loads(run.stdout)
+    assert result["opened"] == result["answered_after_holding"] == 50, result
+    assert result["lost_while_holding"] == result["lost_while_asking"] == 0, result
+    assert {row["what"] for row in result["memory"]} >= {"connections", "table slots"}, result["memory"]
 
 
 def client_maerts(rig):
@@ -127,4 +149,4 @@ def server_for_linux(rig):
 
 
 if __name__ == "__main__":
-    main([client_rr, client_open_loop, client_crr, client_maerts, client_http_chunked, client_refused, server_for_linux])
+    main([client_rr, client_open_loop, client_crr, client_workers, client_idle, client_maerts, client_http_chunked, client_refused, server_for_linux])
