@@ -126,14 +126,18 @@ TEST(SsSummary, CountsByState) {
 }
 
 TEST(SsSummary, SaysThatAFloodIsUnderWay) {
-  const std::string text =
-      summary_text(json{{"half_open", 1024},
-                        {"syn_cache_entries", 1024},
-                        {"syn_flood", 1},
-                        {"syn_flood_ms", 12'345},
-                        {"syn_cookies_sent", 99}},
-                   json{{"half_open_expired", 5}, {"drop_tcp_half_open_full", 6}}, json::object());
-  EXPECT_THAT(text, HasSubstr("Half-open:  1024 of 1024 in the SYN cache, 5 given up, 6 SYNs"));
+  const std::string text = summary_text(
+      json{{"half_open", 1024},
+           {"syn_cache_entries", 1024},
+           {"syn_flood", 1},
+           {"syn_flood_ms", 12'345},
+           {"syn_cookies_sent", 99}},
+      json{{"half_open_expired", 5}, {"drop_tcp_half_open_full", 6}, {"drop_tcp_no_connection", 7}},
+      json::object());
+  EXPECT_THAT(
+      text,
+      HasSubstr("Half-open:  1024 of 1024 in the SYN cache, 5 given up, 6 without a place\n"));
+  EXPECT_THAT(text, HasSubstr("connections (7 SYNs refused), "));
   EXPECT_THAT(text, HasSubstr("Cookies:    99 sent, 0 accepted, 0 rejected\n"));
   EXPECT_THAT(text, HasSubstr("SYN flood:  under way for 12 s\n"));
 }
