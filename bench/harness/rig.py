@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rig of scripts/bench: two processes on one link, memory for both, and what they measured.
 
-A server on CPU 0 and a client on CPU 1 are joined by net_memif, or by net_vhost and net_virtio_user. The
+A server on CPU 0 and a client on CPU 1 are joined by net_memif, or by net_vhost and net_virtio_user; or the
+other way round ("virtio"), since of these two only net_virtio_user leaves the cutting of segments to its peer. The
 polling server leaves first: net_memif of DPDK 22.11 crashes now and then in a process that polls while
 its peer goes.
 """
@@ -74,9 +75,11 @@ class Rig:
             ("memif", "client"): f"net_memif0,role=client,socket={socket}",
             ("vhost", "server"): f"net_vhost0,iface={socket},queues=1",
             ("vhost", "client"): f"net_virtio_user0,path={socket},queues=1,queue_size=1024",
+            ("virtio", "server"): f"net_virtio_user0,path={socket},queues=1,queue_size=1024,server=1",
+            ("virtio", "client"): f"net_vhost0,iface={socket},queues=1,client=1,tso=1",
         }[self.link, role]
         memory = ["--in-memory"] if self.in_hugepages else ["--no-huge", "--no-shconf"]
-        if self.link == "vhost":
+        if self.link in ("vhost", "virtio"):
             memory.append("--single-file-segments")
         return [f"--lcores={lcores}", "--no-pci", *memory, "-m", str(MEGABYTES),
                 "--file-prefix", f"tern-bench-{os.getpid()}-{role}", f"--vdev={vdev}", "--"]
