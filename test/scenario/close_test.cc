@@ -146,6 +146,17 @@ TEST(Close, CloseWithUnreadDataIsAnAbort) {
   t.close();
   t.out({seg("R.", 1, 11)});
   EXPECT_EQ(t.record().reason, CloseReason::kAborted);
+  EXPECT_EQ(t.counters().timed_out, 0u);
+}
+
+TEST(Close, CloseWithDataBehindAGapIsAnAbort) {  // unread as well
+  Established t;
+  t.in(data(101, 100, 1));
+  t.out({ack(1, 1)});
+  t.close();
+  t.out({seg("R.", 1, 1)});
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kAborted);
 }
 
 TEST(Close, DataAfterCloseIsAnAbort) {
@@ -390,6 +401,7 @@ TEST(Close, UnansweredFinIsRepeatedAndGivenUp) {
     t->silent_to(time + 60s);
     EXPECT_EQ(t->state(), kClosed);
     EXPECT_EQ(t->record().reason, CloseReason::kTimedOut);
+    EXPECT_EQ(t->counters().timed_out, 1u);
   }
 }
 
