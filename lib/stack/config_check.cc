@@ -127,6 +127,7 @@ absl::Status check_timers(const TcpConfig& tcp) {
     return invalid("delayed_ack", "must be less than 500 ms (RFC 9293 MUST-40)");
   if (tcp.msl <= Duration::zero() || tcp.msl > 10min)
     return invalid("msl", "must be above 0 and at most 10 minutes");
+  if (tcp.path_mtu_interval > 24h) return invalid("path_mtu_interval", "must stay below a day");
   if (tcp.max_rto > 1h || tcp.connect_timeout > 24h || tcp.fin_wait_2_timeout > 24h ||
       tcp.half_close_timeout > 24h || tcp.orphan_timeout > 24h)
     return invalid("max_rto", "time-outs must stay below an hour (max_rto) or a day (the others)");

@@ -6,6 +6,7 @@
 #include "tcp/keepalive.h"
 #include "tcp/loss_probe.h"
 #include "tcp/loss_timer.h"
+#include "tcp/path_probe.h"
 #include "tcp/reset.h"
 #include "tcp/retransmit.h"
 #include "tcp/sack_recovery.h"
@@ -53,9 +54,16 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 // RFC 6582 3.2 step 3.
 [[gnu::noinline]] void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
   if (c.snd_una.at_or_after(c.recover)) {
-    c.congestion.on_recovery_exit(c.flight());
+    if (is_probe_repair(e, c))
+      c.congestion.end_recovery();
+    else
+      c.congestion.on_recovery_exit(c.flight());
     c.clear(flag::kInRecovery);
     return;
+  }
+  if (is_probe_repair(e, c) && !lies_in_probe(e, c, c.snd_una, c.snd_una + 1)) {
+    set_probe_repair(e, c, false);  // what follows it has got lost as well
+    c.congestion.on_loss({.flight_bytes = c.dup_ack_flight, .now = e.now});
   }
   c.congestion.on_partial_ack(bytes_acked);
   c.set(flag::kRetransmitHead);
@@ -172,6 +180,7 @@ void become_established(Engine& e, Tcb& c) {
   c.congestion.start(e.config.congestion, c.snd_mss, e.now);
   if (c.retransmits > 1) c.congestion.on_syn_losses();  // RFC 6928 2
   if (c.syn_retransmitted) c.rtt.on_syn_retransmitted(e.config);
+  search_path_mtu_later(e, c);
   ++e.counters.established;
   c.last_received = static_cast<Tick>(e.tick);
   start_keepalive(e, c);

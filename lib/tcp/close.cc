@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tcp/path_probe.h"
 #include "tcp/reset.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
@@ -172,6 +173,7 @@ void leave_time_wait(Engine& e, std::uint32_t record) {
 }
 
 void on_state_timeout(Engine& e, Tcb& c) {
+  if (c.state == TcpState::kEstablished) return on_path_timer(e, c);
   if (c.lingering != 0) {
     ++e.counters.lingers_expired;
     return abort_connection(e, c);

@@ -121,6 +121,7 @@ void set_state(Engine& e, Tcb& c, TcpState to) {
   TERN_ASSERT(transition_allowed(c.state, to));
   if (is_counted(c.state)) --e.by_state[static_cast<std::size_t>(c.state)];
   if (is_counted(to)) ++e.by_state[static_cast<std::size_t>(to)];
+  if (c.state == TcpState::kEstablished) stop_timer(c, TimerKind::kState);  // probed no more
   c.state = to;
 }
 

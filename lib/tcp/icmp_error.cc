@@ -5,6 +5,7 @@
 
 #include "tcp/close.h"
 #include "tcp/mss.h"
+#include "tcp/path_probe.h"
 #include "tcp/retransmit.h"
 #include "tcp/timestamp.h"
 
@@ -26,14 +27,15 @@ bool is_opening(const Tcb& c) {
 
 std::uint16_t option_bytes(const Tcb& c) { return c.has(flag::kTimestamps) ? kTimestampBytes : 0; }
 
-// True if that made the segments smaller.
-bool shrink_segments(Tcb& c, std::uint16_t mtu) {
+// True if that made the segments smaller; they are tried larger `after` that.
+bool shrink_segments(Engine& e, Tcb& c, std::uint16_t mtu, Duration after) {
   const std::uint32_t to = c.tuple.remote_address;
   mtu = std::max(mtu, least_mtu_to(to));
   const auto mss = static_cast<std::uint16_t>(mtu - header_bytes_to(to) - option_bytes(c));
   if (is_opening(c) || mss >= c.snd_mss) return false;
   c.snd_mss = mss;
   c.congestion.set_mss(mss);
+  search_path_mtu_after(e, c, after);
   return true;
 }
 
@@ -43,8 +45,13 @@ void learn_path_mtu(Engine& e, std::uint32_t to, std::uint16_t mtu) {
   e.book.release(e.path_mtu.learn(to, std::max(mtu, least_mtu_to(to)), e.now));
 }
 
-void take_too_big(Engine& e, Tcb& c, std::uint16_t mtu) {
-  if (!shrink_segments(c, mtu)) return;
+void take_too_big(Engine& e, Tcb& c, SeqNum seq, std::uint16_t mtu) {
+  if (!shrink_segments(e, c, mtu, e.config.path_mtu_interval)) {
+    const std::uint16_t headers =
+        static_cast<std::uint16_t>(header_bytes_to(c.tuple.remote_address) + option_bytes(c));
+    if (mtu > headers) note_probe_too_big(e, c, seq, static_cast<std::uint16_t>(mtu - headers));
+    return;
+  }
   learn_path_mtu(e, c.tuple.remote_address, mtu);
   ++e.counters.path_mtu_reductions;
   if (c.has(flag::kInRecovery)) c.congestion.on_recovery_exit(c.flight());
@@ -69,7 +76,7 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
     return;
   }
   ++e.counters.icmp_errors_in;
-  if (error.kind == Kind::kTooBig) return take_too_big(e, c, error.mtu);
+  if (error.kind == Kind::kTooBig) return take_too_big(e, c, seq, error.mtu);
   c.unreachable_seen = is_opening(c) || c.retransmits > 0;
   const bool ends = error.kind == Kind::kHard || e.config.abort_connect_on_soft_error;
   if (ends && c.state == TcpState::kSynSent) return finish(e, c, CloseReason::kUnreachable);
@@ -81,8 +88,10 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
 void suspect_black_hole(Engine& e, Tcb& c) {
   if (!e.config.black_hole_detection || is_opening(c)) return;
   if (std::min(c.snd_max - c.snd_una, c.send_queue.size()) < c.snd_mss) return;  // a short one
-  const bool shrunk = (c.retransmits == kCautiousAfter && shrink_segments(c, kCautiousMtu)) ||
-                      (c.retransmits == kSafeAfter && shrink_segments(c, kSafeMtu));
+  const std::uint16_t mtu = c.retransmits == kCautiousAfter ? kCautiousMtu
+                            : c.retransmits == kSafeAfter   ? kSafeMtu
+                                                            : 0xffff;
+  const bool shrunk = shrink_segments(e, c, mtu, kSearchAfterBlackHole);
   if (shrunk) ++e.counters.path_mtu_black_holes;
 }
 

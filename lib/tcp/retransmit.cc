@@ -4,6 +4,7 @@
 #include "tcp/close.h"
 #include "tcp/icmp_error.h"
 #include "tcp/loss_timer.h"
+#include "tcp/path_probe.h"
 #include "tcp/rack.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/timers.h"
@@ -36,7 +37,9 @@ void advise(Engine& e, Tcb& c) {
 void enter_recovery(Engine& e, Tcb& c) {
   note_recovery_point(c);
   c.partial_ack_seen = false;
-  c.congestion.on_loss({.flight_bytes = c.dup_ack_flight, .now = e.now});
+  const bool of_probe = is_probe_outstanding(e, c) && lies_in_probe(e, c, c.snd_una, c.snd_una + 1);
+  set_probe_repair(e, c, of_probe);
+  c.congestion.on_loss({.flight_bytes = c.dup_ack_flight, .now = e.now, .congestion = !of_probe});
   c.set(flag::kInRecovery | flag::kRetransmitHead);
   c.clear(flag::kTiming);
   ++e.counters.fast_retransmits;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "tcp/loss_timer.h"
+#include "tcp/path_probe.h"
 #include "tcp/rack.h"
 #include "tcp/retransmit.h"
 
@@ -96,11 +97,20 @@ void begin_noting(const Engine& e, const Tcb& c, SackSender& sender) {
   if (c.snd_max.after(c.recover)) sender.log.on_sent(c.recover, c.snd_max, latest_us);
 }
 
+// Whether all that is lost lies in the path probe.
+bool is_lost_in_probe_alone(const Engine& e, const Tcb& c, const SackSender& sender) {
+  return std::ranges::all_of(sender.log.runs(), [&](const SentLog::Run& run) {
+    return !run.lost || lies_in_probe(e, c, run.begin, run.end);
+  });
+}
+
 // RFC 6675 5 step 4. `delivered`: by the ACK that shows the loss.
 void enter_recovery(Engine& e, Tcb& c, SackSender& sender, std::uint32_t delivered) {
   note_recovery_point(c);
   const std::uint32_t flight = c.dup_acks > 0 ? c.dup_ack_flight : c.flight();
-  c.congestion.on_loss({.flight_bytes = flight, .now = e.now});
+  const bool of_probe = is_probe_outstanding(e, c) && is_lost_in_probe_alone(e, c, sender);
+  set_probe_repair(e, c, of_probe);
+  c.congestion.on_loss({.flight_bytes = flight, .now = e.now, .congestion = !of_probe});
   c.set(flag::kInRecovery);
   c.clear(flag::kTiming | flag::kDupAcks);
   c.dup_acks = 0;
@@ -178,6 +188,12 @@ void on_sack(Engine& e, Tcb& c, const wire::TcpSegment& s, std::uint32_t acked) 
 }
 
 void after_losses(Engine& e, Tcb& c, SackSender& sender, const LossNews& news) {
+  if (c.has(flag::kInRecovery) && is_probe_repair(e, c) && news.lost > 0 &&
+      !is_lost_in_probe_alone(e, c, sender)) {
+    set_probe_repair(e, c, false);
+    c.congestion.on_loss({.flight_bytes = c.flight(), .now = e.now});
+    sender.prr.start(std::max<std::uint32_t>(sender.log.in_flight(), c.snd_mss));
+  }
   if (c.has(flag::kInRecovery))
     set_window(c, sender, news.delivered, news.acked > 0 && news.lost == 0);
   else if (!repairs_time_out(c) && sender.log.lowest_lost() != nullptr)

@@ -56,7 +56,7 @@ inline constexpr std::uint32_t kAckDelayed = 1u << 16;  // owes an ACK, at its l
 inline constexpr std::uint32_t kAckNow = 1u << 17;      // owes an ACK in this poll
 inline constexpr std::uint32_t kRetransmitHead =
     1u << 18;  // resend one segment at snd_una, whatever cwnd says
-inline constexpr std::uint32_t kProbe = 1u << 19;  // send a zero-window probe
+inline constexpr std::uint32_t kProbe = 1u << 19;  // send a zero-window probe, or a path probe
 inline constexpr std::uint32_t kWantWritable =
     1u << 20;  // something was refused: tell when there is room
 inline constexpr std::uint32_t kExtras = 1u << 21;  // Engine::extras has something of it
@@ -75,6 +75,14 @@ inline constexpr std::uint32_t kSpecial =
 inline constexpr std::uint32_t kDsack = 1u << 31;  // the next ACK reports `dsack` (RFC 2883)
 }  // namespace flag
 
+/// Where probing for a larger path MTU stands: see path_probe.h.
+enum class PathProbe : std::uint8_t {
+  kNone,     // a search begins when the timer is up, if it runs
+  kWaiting,  // a probe is to be sent, and cannot be at present
+  kDue,      // it will be sent as soon as the window allows; flag::kProbe is set
+  kSent,     // and not known to be lost
+};
+
 /// What few connections have any of, and so is kept beside the TCBs: see extras_of().
 struct Extras {
   SeqNum snd_up;      // SND.UP (RFC 9293 3.8.5), if urgent
@@ -88,10 +96,16 @@ struct Extras {
   bool echo_mark : 1;        // a mark has come: ECE on every ACK until the peer's CWR
   bool tell_reduced : 1;     // CWR goes with the next new data
   bool reduced : 1;          // window_end means something
+  PathProbe path_probe : 2;
+  bool probe_repair : 1;      // the recovery repairs nothing but the probe
+  SeqNum probe_seq;           // the last probe: its first byte
+  std::uint16_t probe_mss;    // and its bytes of text
+  std::uint16_t too_big_mss;  // the least text of a segment that was too big; 0 = none was
 };
-static_assert(sizeof(Extras) <= 16);
+static_assert(sizeof(Extras) <= 24);
 
 /// The deadlines of a connection; one wheel node stands for the earliest.
+/// kState serves the states before and after ESTABLISHED, and probing for a larger path MTU in it.
 enum class TimerKind : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kState, kKeepalive };
 inline constexpr std::size_t kTimerKinds = 5;
 

@@ -7,6 +7,7 @@
 #include "tcp/ecn.h"
 #include "tcp/loss_probe.h"
 #include "tcp/loss_timer.h"
+#include "tcp/path_probe.h"
 #include "tcp/sack_recovery.h"
 #include "tcp/segment_builder.h"
 #include "tcp/timers.h"
@@ -86,6 +87,7 @@ bool send_text(Engine& e, Tcb& c, SeqNum seq, const Plan& plan,
   if (seq.before(c.snd_max)) {
     ++e.counters.retransmitted;
     ++c.segments_retransmitted;
+    note_probe_repeated(e, c, seq, plan.length);
   }
   c.last_sent = static_cast<Tick>(e.tick);
   return true;
@@ -239,10 +241,29 @@ bool send_due_probe(Engine& e, Tcb& c) {
   return !c.has(flag::kLossProbe) || c.snd_una == c.snd_max || send_loss_probe(e, c);
 }
 
+// RFC 4821 7: new text in a segment larger than the others. `held`: new text is to wait for it.
+bool send_path_probe(Engine& e, Tcb& c, bool& held) {
+  const std::uint32_t size = path_probe_size(e, c);
+  held = size == kHoldText;
+  if (held || size == 0) return true;
+  const SeqNum seq = c.snd_nxt;
+  if (!send_next(e, c, {size, false}, nullptr)) {
+    c.set(flag::kProbe);
+    return false;
+  }
+  on_path_probe_sent(e, c, seq, size);
+  return true;
+}
+
 // What is not plain sending of new text.
 [[gnu::noinline]] bool send_out_of_turn(Engine& e, Tcb& c) {
   if (c.has(flag::kRetransmitHead) && !send_head_again(e, c)) return false;
-  if (c.has(flag::kProbe) && !send_probe(e, c)) return false;
+  if (c.has(flag::kProbe)) {
+    bool held = false;
+    const bool of_path = is_path_probe_due(e, c);
+    if (!(of_path ? send_path_probe(e, c, held) : send_probe(e, c))) return false;
+    if (held) return true;
+  }
   if (c.has(flag::kLossProbe) && c.probe_due && !send_due_probe(e, c)) return false;
   if (!c.has(flag::kSackSender)) return send_new_text(e, c);
   SackSender& sender = e.sack_senders[c.sack_sender];

@@ -125,8 +125,8 @@ DropReason parse_icmp4(const Ipv4Header& ip, std::span<std::byte> message, Parse
   return DropReason::kNone;
 }
 
-DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<std::byte> packet,
-                    ParsedFrame& out) {
+[[gnu::always_inline]] inline DropReason parse_ip(const Frame& frame, const ParseContext& context,
+                                                  std::span<std::byte> packet, ParsedFrame& out) {
   const bool checksum_is_good = verdict_of(frame.flags, frame_flag::kRxIpChecksumGood,
                                            frame_flag::kRxIpChecksumBad) == Verdict::kGood;
   Ipv4Header ip;

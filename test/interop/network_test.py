@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import interop
 from raw_tcp import (ACK, BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IP, PSH, RST, SYN, RawConnection, RawHost, Segment,
@@ -264,7 +265,58 @@ def path_mtu_drops_mid_flow(rig):
         assert stats["path_mtu_reductions"] >= 1, stats
 
 
+# Runs on the far host: asks in rounds and reports each of them, until it is told to stop.
+ROUNDS_CLIENT = """
+import select, socket, sys
+data = bytes(range(97, 123)) * 5000
+server = socket.create_connection(("{server}", {port}), 20)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    server.sendall(data)
+    got = b""
+    while len(got) < len(data):
+        part = server.recv(1 << 16)
+        assert part, "the server has closed"
+        got += part
+    assert got == data.upper(), "not what was sent"
+    print("round", flush=True)
+"""
+
+
+def path_mtu_grows_after_a_black_hole(rig):
+    """The path becomes narrow and nobody says so: smaller segments are sent. When it is wide again, the connection
+    finds that out by itself (RFC 4821)."""
+    rig.start("--gateway", interop.HOST)
+    far = FarHost()
+
+    def set_mtu(mtu):
+        far.run(["ip", "link", "set", "eth0", "mtu", mtu])
+        interop.ip("link", "set", "far", "mtu", mtu)
+
+    client = subprocess.Popen(far.enter(["python3", "-c", ROUNDS_CLIENT.format(server=interop.SERVER, port=interop.PORT)]),
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def go_on(seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert client.stdout.readline() == "round\n"
+
+    go_on(0.2)
+    interop.ip("rule", "add", "pref", "10", "ipproto", "icmp", "to", interop.SERVER, "blackhole")
+    set_mtu("1200")
+    go_on(5)
+    set_mtu("1500")
+    go_on(20)
+    client.stdin.write("\n")
+    client.stdin.flush()
+    client.communicate(timeout=10)
+    assert client.returncode == 0
+    stats = rig.stop()
+    if rig.is_tern:
+        assert stats["path_mtu_black_holes"] >= 1 and stats["path_mtu_reductions"] == 0, stats
+        assert stats["path_mtu_probes"] > stats["path_mtu_probes_lost"] and stats["path_mtu_raises"] >= 1, stats
+
+
 if __name__ == "__main__":
     interop.main([ping, ping_in_fragments, segments_in_fragments, arp_answers, arp_asks_once, malformed_arp_is_ignored, gateway, closed_port, unknown_connection,
                   restarted_server, wrong_checksums_are_dropped,
-                  path_mtu_drops_mid_flow])
+                  path_mtu_drops_mid_flow, path_mtu_grows_after_a_black_hole])

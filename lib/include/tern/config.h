@@ -86,8 +86,11 @@ struct TcpConfig {
   bool abort_connect_on_soft_error = false;
   bool report_soft_errors = true;    ///< on_soft_error; per connection: set_error_reports (SHLD-20)
   bool black_hole_detection = true;  ///< smaller segments when full ones time out (RFC 4821)
-  bool window_scaling = true;        ///< RFC 7323; used when the peer agrees
-  bool sack = true;                  ///< RFC 2018, 2883; used when the peer agrees
+  /// Segments that were made smaller for their path are tried larger after so long (RFC 4821 7; RFC
+  /// 8201 4 has it above 5 min, Linux 10); at most 10 s after full ones had vanished. 0 = never.
+  Duration path_mtu_interval = 10min;
+  bool window_scaling = true;  ///< RFC 7323; used when the peer agrees
+  bool sack = true;            ///< RFC 2018, 2883; used when the peer agrees
   EcnMode ecn = EcnMode::kAccept;
   bool header_prediction = true;  ///< off: every segment takes the RFC's steps (tests compare both)
   CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;

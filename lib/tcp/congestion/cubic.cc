@@ -200,7 +200,9 @@ void Cubic::reduce(std::uint32_t flight_bytes) {
 }
 
 void Cubic::on_loss(const LossEvent& event) {
+  const std::uint32_t before = cwnd_;
   reduce(event.flight_bytes);
+  if (!event.congestion) ssthresh_ = growth_.w_max = before;
   after_rto_ = 0;
   set_cwnd(std::uint64_t{ssthresh_} + 3u * mss_);
   growth_.w_est_or_limit =

@@ -21,6 +21,7 @@ struct AckEvent {
 struct LossEvent {
   std::uint32_t flight_bytes = 0;  // outstanding; without what limited transmit sent (RFC 5681 3.2)
   Instant now{};
+  bool congestion = true;  // false: only a probe of the path's MTU is lost, and the window stays
 };
 
 }  // namespace tern::tcp

@@ -55,7 +55,7 @@ void NewReno::on_ack(const AckEvent& event) {
 
 /// RFC 5681 3.2 steps 2 and 3.
 void NewReno::on_loss(const LossEvent& event) {
-  ssthresh_ = half_of(event.flight_bytes);
+  ssthresh_ = event.congestion ? half_of(event.flight_bytes) : cwnd_;
   set_cwnd(std::uint64_t{ssthresh_} + 3 * mss_);
   // RFC 5681 3.2 lets a sender count no more duplicates than there were segments outstanding: a
   // receiver could make up any number.

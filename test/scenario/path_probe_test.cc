@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Probing for a larger path MTU (RFC 4821 7, RFC 8899 5.3).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "script.h"
+
+namespace tern::test {
+namespace {
+
+constexpr Duration kTick = 100us;
+
+// A connection whose full segments have vanished three times, and which goes on with 1024 bytes of
+// text in each.
+struct Narrowed : Established {
+  using Pieces = std::vector<std::pair<std::uint32_t, std::size_t>>;  // first number, bytes
+
+  static Given with_sack() {
+    Given given;
+    given.peer_syn.sack_permitted = true;
+    return given;
+  }
+  explicit Narrowed(const Given& g = {}) : Established(g) {
+    write(1460);
+    while (info().send_mss == 1460) run_for(10ms);
+    take();
+    in(ack(1, 1025));
+    acknowledge();
+    // A window for a probe, and the three segments behind it.
+    while (info().cwnd_bytes < 16 * 1024) carry(1460, 50ms);
+    acknowledge();
+    run_for(3s);  // past the second ARP announcement
+    mark();
+  }
+
+  // Carries segments of at most `largest` bytes for so long, with always enough to send.
+  void carry(std::size_t largest, Duration time) {
+    for (const Duration end = clock() + time; clock() < end; run_for(100ms)) {
+      while (connection().send_space() > 180'000) write(32 * 1024);
+      receive(largest);
+    }
+  }
+  // Receives all that has been sent, whatever its size.
+  void acknowledge() {
+    while (receive(65'535)) continue;
+  }
+  // The receiver: answers each segment that fits. False if there was none.
+  bool receive(std::size_t largest) {
+    bool any = false;
+    for (const Segment& s : take()) {
+      if (s.payload.size() > largest || s.payload.empty()) continue;
+      any = true;
+      held[s.seq] = std::max(held[s.seq], s.seq + s.length());
+      for (auto it = held.begin(); it != held.end() && it->first <= next; it = held.erase(it))
+        next = std::max(next, it->second);
+      Segment answer = ack(1, next);
+      answer.window = given.peer_syn.window;
+      if (given.peer_syn.sack_permitted && !held.empty())
+        answer.sack = {{held.begin()->first, held.begin()->second}};
+      in(answer);
+    }
+    return any;
+  }
+
+  // To a tick before a search looks whether it can send: nothing else is waited for.
+  void run_to_search() {
+    const Duration left = stack().next_deadline() - now();
+    ASSERT_LT(left, 11s);
+    run_for(left - kTick);
+    silent();
+  }
+  // Sends a probe of 1460 bytes, of which `first` is the first number, and segments behind it.
+  void send_probe() {
+    run_to_search();
+    write(100'000);
+    const std::vector<Segment> burst = take();
+    ASSERT_GE(burst.size(), 8u);
+    for (const Segment& s : burst) EXPECT_EQ(s.payload.size(), 1024u);
+    run_for(kTick);
+    silent();  // a probe is due, and new text waits for its window
+    in(ack(1, burst[0].seq + 1024));
+    silent();
+    in(ack(1, burst[1].seq + 1024));
+    const std::vector<Segment> probe = take();
+    ASSERT_GE(probe.size(), 1u);
+    EXPECT_EQ(probe[0].payload.size(), 1460u);
+    EXPECT_EQ(probe[0].seq, burst.back().seq + 1024);
+    EXPECT_EQ(probe[0].payload, stream(probe[0].seq - 1, 1460)) << "the text that is next anyway";
+    first = probe[0].seq;
+    in(ack(1, first));
+    const std::vector<Segment> behind = take();
+    ASSERT_GE(behind.size(), 4u);
+    EXPECT_EQ(behind[0].payload.size(), 1024u) << "only the one is larger";
+    next = behind.back().seq + 1024;
+  }
+  // What of the probe's numbers has been sent since; `next` is behind all that has been sent.
+  Pieces repeated() {
+    Pieces out;
+    for (const Segment& s : take()) {
+      if (s.seq < first + 1460) out.emplace_back(s.seq - first, s.payload.size());
+      next = std::max(next, s.seq + s.length());
+    }
+    return out;
+  }
+
+  std::uint32_t first = 0;
+  std::uint32_t next = 1025;                    // of the receiver
+  std::map<std::uint32_t, std::uint32_t> held;  // beyond it
+};
+
+TEST(PathProbe, ALargerSegmentThatArrivesMakesAllLarger) {
+  Narrowed t;
+  t.send_probe();
+  EXPECT_EQ(t.info().send_mss, 1024u);
+  t.in(ack(1, t.next));
+  t.acknowledge();
+  t.run_for(1s);  // the next look
+  EXPECT_EQ(t.info().send_mss, 1460u);
+  EXPECT_EQ(t.counters().path_mtu_probes, 1u);
+  EXPECT_EQ(t.counters().path_mtu_raises, 1u);
+  EXPECT_EQ(t.counters().path_mtu_probes_lost, 0u);
+  t.write(2920);
+  std::vector<std::size_t> sent;
+  for (const Segment& s : t.take()) sent.push_back(s.payload.size());
+  EXPECT_EQ(sent, (std::vector<std::size_t>{1460, 1460}));
+}
+
+// RFC 4821 7.6.2: it is sent again in segments that fit, and the window stays.
+TEST(PathProbe, ALostProbeIsNoCongestion) {
+  Narrowed t;
+  t.send_probe();
+  const std::uint32_t window = t.info().cwnd_bytes;
+  for (int i = 0; i < 3; ++i) t.in(ack(1, t.first));
+  EXPECT_EQ(t.repeated(), (Narrowed::Pieces{{0, 1024}}));
+  t.in(ack(1, t.first + 1024));
+  EXPECT_EQ(t.repeated(), (Narrowed::Pieces{{1024, 1024}}));
+  t.in(ack(1, t.next));
+  t.acknowledge();
+  EXPECT_GE(t.info().cwnd_bytes, window);
+  EXPECT_EQ(t.counters().path_mtu_probes_lost, 1u);
+  EXPECT_EQ(t.counters().fast_retransmits, 1u);
+  EXPECT_EQ(t.info().send_mss, 1024u);
+}
+
+TEST(PathProbe, ALostProbeIsNoCongestionWithSack) {
+  Narrowed t(Narrowed::with_sack());
+  t.send_probe();
+  const std::uint32_t window = t.info().cwnd_bytes, end = t.first + 1460;
+  Narrowed::Pieces again;
+  for (std::uint32_t i = 1; i <= 4; ++i) {
+    Segment sack = ack(1, t.first);
+    sack.sack = {{end, end + i * 1024}};
+    t.in(sack);
+    std::ranges::copy(t.repeated(), std::back_inserter(again));
+  }
+  EXPECT_EQ(again, (Narrowed::Pieces{{0, 1024}, {1024, 436}}));
+  t.in(ack(1, t.next));
+  t.acknowledge();
+  EXPECT_GE(t.info().cwnd_bytes, window);
+  EXPECT_EQ(t.counters().path_mtu_probes_lost, 1u);
+  EXPECT_EQ(t.counters().sack_recoveries, 1u);
+}
+
+// What is lost besides the probe is congestion as ever.
+TEST(PathProbe, AnotherLossIsCongestion) {
+  Narrowed t;
+  t.send_probe();
+  const std::uint32_t window = t.info().cwnd_bytes;
+  for (int i = 0; i < 3; ++i) t.in(ack(1, t.first));
+  t.in(ack(1, t.first + 1024));
+  t.in(ack(1, t.first + 1460));  // and stops there
+  EXPECT_LT(t.info().ssthresh_bytes, window);
+  t.take();
+}
+
+// RFC 4821 7.3: between what fits and what does not; bounded; and anew after the interval.
+TEST(PathProbe, FindsWhatFits) {
+  for (const bool sack : {false, true}) {
+    SCOPED_TRACE(sack);
+    Given given = sack ? Narrowed::with_sack() : Given{};
+    given.stack.tcp.path_mtu_interval = 1min;
+    given.peer_syn.window = 20'000;
+    Narrowed t(given);
+    t.carry(1300, 25s);
+    EXPECT_EQ(t.info().send_mss, 1296u);
+    EXPECT_EQ(t.counters().path_mtu_probes, 6u);  // 1460, 1242, 1351, 1296, 1323, 1309
+    EXPECT_EQ(t.counters().path_mtu_probes_lost, 4u);
+    EXPECT_EQ(t.counters().path_mtu_raises, 2u);
+    EXPECT_EQ(t.counters().rto_timeouts, 3u) << "those of the black hole";
+    t.carry(1300, 30s);
+    EXPECT_EQ(t.counters().path_mtu_probes, 6u) << "the search is over";
+    t.carry(1460, 35s);
+    EXPECT_EQ(t.info().send_mss, 1460u);
+    EXPECT_EQ(t.counters().path_mtu_probes, 7u);
+    t.acknowledge();
+  }
+}
+
+TEST(PathProbe, TooLittleToSendIsNoReasonToProbe) {
+  Narrowed t;
+  for (int i = 0; i < 100; ++i) {
+    t.write(3000);
+    t.acknowledge();
+    t.run_for(500ms);
+  }
+  EXPECT_EQ(t.counters().path_mtu_probes, 0u);
+  EXPECT_EQ(t.info().send_mss, 1024u);
+}
+
+TEST(PathProbe, IsConfigured) {
+  Given given;
+  given.stack.tcp.path_mtu_interval = 0s;
+  Narrowed t(given);
+  t.carry(1460, 30s);
+  EXPECT_EQ(t.counters().path_mtu_probes, 0u);
+  t.acknowledge();
+}
+
+}  // namespace
+}  // namespace tern::test
