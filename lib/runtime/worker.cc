@@ -14,6 +14,7 @@ namespace {
 
 // The last ACKs and RSTs are on their way out for so long at most, e.g. if the link is down.
 constexpr Duration kFlushLimit = std::chrono::milliseconds(100);
+constexpr Duration kResetLimit = std::chrono::microseconds(2);  // more for each RST to be sent
 // The kernel may wake a napping thread this much late; its default, 50 us, is a nap of its own.
 constexpr unsigned long kTimerSlackNs = 1000;
 
@@ -64,7 +65,8 @@ DrainResult Worker::drain(SharedByWorkers& shared) {
     result.reset = stack_->usage().connections;
     stack_->abort_all();
   }
-  turn_until(nothing_waits, shared.without_frames, kFlushLimit, shared.stop);
+  turn_until(nothing_waits, shared.without_frames, kFlushLimit + result.reset * kResetLimit,
+             shared.stop);
   result.abandoned = stack_->usage().connections;
   result.took = clock_->now() - began;
   result.reset -= result.abandoned < result.reset ? result.abandoned : result.reset;

@@ -125,11 +125,14 @@ std::size_t StackImpl::transmit(bool link_up) {
   const bool out_of_frames = !engine_.output.empty() && visited == 0;
   const std::size_t taken = link_up ? egress_.flush() : 0;
   stalled_ = out_of_frames || egress_.staged() > 0;
+  if (abort_next_ != kNoIndex) [[unlikely]]
+    abort_more(link_up);
   return visited + taken;
 }
 
 Instant StackImpl::next_deadline() const {
-  if (engine_.wheel.has_backlog() || !engine_.ready.empty() || can_wake_starved())
+  if (engine_.wheel.has_backlog() || !engine_.ready.empty() || can_wake_starved() ||
+      abort_next_ != kNoIndex)
     return engine_.now;
   Instant next = std::min({engine_.time_wait.next_deadline(), interface_.next_deadline(),
                            engine_.syn_cache.next_deadline(), engine_.flood_watch.next_deadline()});
@@ -314,7 +317,19 @@ void StackImpl::drain() {
 
 void StackImpl::abort_all() {
   for_each_half_open([this](std::uint32_t index) { tcp::abort_half_open(engine_, index); });
-  for_each_connection([this](Tcb& c) { tcp::abort_connection(engine_, c); });
+  abort_next_ = 0;
+  abort_more(port_.link_up());
+}
+
+// A RST is sent once, so no more of them at a time than the way out has room for; without a link
+// they go nowhere.
+[[gnu::noinline]] void StackImpl::abort_more(bool link_up) {
+  const std::size_t room = link_up ? net::Egress::kStageLimit / 2 : net::Egress::kCapacity;
+  for (; abort_next_ < engine_.tcbs.touched(); ++abort_next_) {
+    if (egress_.staged() >= room) return;
+    if (Tcb& c = engine_.tcbs[abort_next_]; c.handler != nullptr) tcp::abort_connection(engine_, c);
+  }
+  abort_next_ = kNoIndex;
 }
 
 absl::StatusOr<std::unique_ptr<Stack>> Stack::create(const StackConfig& config, Port& port,

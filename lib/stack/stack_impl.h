@@ -49,6 +49,7 @@ class StackImpl {
   bool abort(const Endpoint& local, const Endpoint& remote);
   void drain();
   void abort_all();
+  void abort_more(bool link_up);
 
   // Connection's calls (connection.cc). nullptr: the handle is stale.
   tcp::Tcb* find(const Connection& connection);
@@ -183,6 +184,7 @@ class StackImpl {
   bool flood_reported_ = false;
   unsigned timers_deferred_ = 0;  // polls since timers were last looked at
   bool stalled_ = false;          // output waits for the port: for frames, or for room in its ring
+  std::uint32_t abort_next_ = kNoIndex;  // the first connection that abort_all() has still to end
   std::array<Frame, kBurst> frames_;
   std::array<Slot, kBurst> slots_;
 };

@@ -68,6 +68,28 @@ TEST(Abort, InTimeWaitThereIsNothingToAbort) {
   EXPECT_EQ(t.state(), kTimeWait);
 }
 
+// More than the way out has room for at once.
+TEST(Abort, AllOfManyConnectionsGetTheirReset) {
+  constexpr std::uint16_t kConnections = 1300;
+  Given given;
+  given.stack.max_connections = kConnections;
+  Script t(given);
+  t.listen();
+  for (std::uint16_t port = 1; port <= kConnections; ++port) {
+    for (Segment segment : {given.peer_syn, ack(1, 1)}) {
+      segment.path.source_port = port;
+      t.in(segment);
+    }
+  }
+  ASSERT_EQ(t.stack().usage().connections, kConnections);
+  t.take();
+  t.stack().abort_all();
+  t.poll();
+  EXPECT_EQ(t.stack().usage().connections, 0u);
+  EXPECT_EQ(t.counters().rst_out, kConnections);
+  EXPECT_EQ(t.take().size(), kConnections);
+}
+
 // RFC 5961 3.2: only a RST with exactly the next number ends a connection; inside the window it is
 // challenged; outside it is nothing.
 TEST(Reset, InEverySynchronizedState) {

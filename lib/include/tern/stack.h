@@ -140,7 +140,8 @@ class Stack {
 
   /// Closes every connection in order and refuses new ones; usage().connections falls to 0.
   void drain();
-  /// Ends every connection with a RST, at the next poll.
+  /// Ends every connection that there is with a RST: some hundreds at the next poll, the others as
+  /// the port takes those RSTs, until usage().connections is 0.
   void abort_all();
 
  private:
