@@ -299,7 +299,8 @@ TEST(Timestamps, ThatWereNotAgreedMeanNothing) {
   Established t;
   t.in(with_ts(data(1, 10, 1), 9000));
   t.in(with_ts(data(11, 10, 1), 1));
-  EXPECT_EQ(t.record().received, stream(0, 20));
+  t.in(with_ts(data(21, 10, 1), 0x90000000));  // before 0, where nothing was agreed
+  EXPECT_EQ(t.record().received, stream(0, 30));
   const std::vector<Segment> none = t.take();
   EXPECT_TRUE(none.empty());
 }

@@ -93,6 +93,15 @@ TEST(IcmpError, SoftOneIsTheCauseIfNothingBetterComes) {
   EXPECT_EQ(t.record().reason, CloseReason::kUnreachable);
 }
 
+TEST(IcmpError, IsNotTheCauseWhenThePeerRefuses) {
+  SynSent t;
+  t.take();
+  in(t, {.code = kHost});
+  t.in(seg("R.", 0, 1));
+  EXPECT_EQ(t.state(), kClosed);
+  EXPECT_EQ(t.record().reason, CloseReason::kRefused);
+}
+
 TEST(IcmpError, SoftOneEndsAnOpeningIfTheApplicationWants) {
   Given given;
   given.stack.tcp.abort_connect_on_soft_error = true;
