@@ -33,8 +33,7 @@ constexpr const char* kCommonHelp =
   --capture-filter TEXT    only some, e.g. 'tcp port 9999' (as tcpdump has it)
   --idle HOW  --congestion HOW  spin, pause, sleep or auto; cubic or newreno
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
-  --trust-checksums        a virtual wire's frames without checksums are good
-  --no-tso                 large segments are not left to the device to cut
+  --trust-checksums  --no-tso  missing checksums are good; no large segments
   --stats --quiet --verbose  counters at exit; errors only; DPDK's log as well
   --config FILE  --version  --help             a line of FILE: msl = 5
 )";
