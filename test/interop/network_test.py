@@ -285,6 +285,8 @@ while not select.select([sys.stdin], [], [], 0)[0]:
 def path_mtu_grows_after_a_black_hole(rig):
     """The path becomes narrow and nobody says so: smaller segments are sent. When it is wide again, the connection
     finds that out by itself (RFC 4821)."""
+    if not rig.is_tern:
+        raise interop.Skip("Linux looks for black holes only where net.ipv4.tcp_mtu_probing says so")
     rig.start("--gateway", interop.HOST)
     far = FarHost()
 
@@ -311,9 +313,8 @@ def path_mtu_grows_after_a_black_hole(rig):
     client.communicate(timeout=10)
     assert client.returncode == 0
     stats = rig.stop()
-    if rig.is_tern:
-        assert stats["path_mtu_black_holes"] >= 1 and stats["path_mtu_reductions"] == 0, stats
-        assert stats["path_mtu_probes"] > stats["path_mtu_probes_lost"] and stats["path_mtu_raises"] >= 1, stats
+    assert stats["path_mtu_black_holes"] >= 1 and stats["path_mtu_reductions"] == 0, stats
+    assert stats["path_mtu_probes"] > stats["path_mtu_probes_lost"] and stats["path_mtu_raises"] >= 1, stats
 
 
 if __name__ == "__main__":
