@@ -87,10 +87,13 @@ void receive_icmp_error(Engine& e, Tcb& c, const net::IcmpError& error) {
 // address need not suffer for it.
 void suspect_black_hole(Engine& e, Tcb& c) {
   if (!e.config.black_hole_detection || is_opening(c)) return;
-  if (std::min(c.snd_max - c.snd_una, c.send_queue.size()) < c.snd_mss) return;  // a short one
+  const std::uint32_t to = c.tuple.remote_address;
   const std::uint16_t mtu = c.retransmits == kCautiousAfter ? kCautiousMtu
                             : c.retransmits == kSafeAfter   ? kSafeMtu
                                                             : 0xffff;
+  const std::uint32_t text = std::min(c.snd_max - c.snd_una, c.send_queue.size());
+  if (header_bytes_to(to) + option_bytes(c) + text <= std::max(mtu, least_mtu_to(to)))
+    return;  // so short a one would be sent no shorter
   const bool shrunk = shrink_segments(e, c, mtu, kSearchAfterBlackHole);
   if (shrunk) ++e.counters.path_mtu_black_holes;
 }

@@ -265,11 +265,15 @@ def path_mtu_drops_mid_flow(rig):
         assert stats["path_mtu_reductions"] >= 1, stats
 
 
-# Runs on the far host: asks in rounds and reports each of them, until it is told to stop.
+# Runs on the far host: asks in rounds and reports each of them, until it is told to stop. Its receive buffer is small,
+# so that the server has text waiting for window most of the time, which a probe is made of.
 ROUNDS_CLIENT = """
 import select, socket, sys
-data = bytes(range(97, 123)) * 5000
-server = socket.create_connection(("{server}", {port}), 20)
+data = bytes(range(97, 123)) * 2500
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+server.settimeout(20)
+server.connect(("{server}", {port}))
 while not select.select([sys.stdin], [], [], 0)[0]:
     server.sendall(data)
     got = b""

@@ -345,9 +345,23 @@ TEST(BlackHole, OtherConnectionsAreNotTold) {
   EXPECT_EQ(t.app.records().back().connection.info().send_mss, 1460u);
 }
 
+// The last of a flight is too large for the path as well, although it is no full one.
+TEST(BlackHole, ALastSegmentVanishesToo) {
+  Established t;
+  t.write(1300);
+  t.take();
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 4; ++i) {
+    t.run_for(t.info().rto_us * 1us + 1ms);
+    for (const Segment& s : t.take()) sizes.push_back(s.payload.size());
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1300, 1300, 1024, 1024}));
+  EXPECT_EQ(t.counters().path_mtu_black_holes, 1u);
+}
+
 TEST(BlackHole, AShortSegmentIsNoSign) {
   Established t;
-  t.write(1459);
+  t.write(536);
   t.run_for(60s);
   t.take();
   EXPECT_EQ(t.counters().path_mtu_black_holes, 0u);
