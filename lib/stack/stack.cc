@@ -124,15 +124,14 @@ std::size_t StackImpl::transmit(bool link_up) {
   const std::size_t visited = tcp::transmit_all(engine_);
   const bool out_of_frames = !engine_.output.empty() && visited == 0;
   const std::size_t taken = link_up ? egress_.flush() : 0;
-  stalled_ = out_of_frames || egress_.staged() > 0;
   if (abort_next_ != kNoIndex) [[unlikely]]
     abort_more(link_up);
+  stalled_ = out_of_frames || egress_.staged() > 0;
   return visited + taken;
 }
 
 Instant StackImpl::next_deadline() const {
-  if (engine_.wheel.has_backlog() || !engine_.ready.empty() || can_wake_starved() ||
-      abort_next_ != kNoIndex)
+  if (engine_.wheel.has_backlog() || !engine_.ready.empty() || can_wake_starved())
     return engine_.now;
   Instant next = std::min({engine_.time_wait.next_deadline(), interface_.next_deadline(),
                            engine_.syn_cache.next_deadline(), engine_.flood_watch.next_deadline()});

@@ -312,18 +312,23 @@ TEST(PathMtu, TheNextConnectionKnowsIt) {
   EXPECT_EQ(t.app.records().back().connection.info().send_mss, 960u);
 }
 
+// What the next time-outs send.
+std::vector<std::size_t> sizes_repeated(Script& t, int time_outs) {
+  t.take();
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < time_outs; ++i) {
+    t.run_for(t.info().rto_us * 1us + 1ms);
+    for (const Segment& s : t.take()) sizes.push_back(s.payload.size());
+  }
+  return sizes;
+}
+
 // Full segments vanish, the short last one would not: after three time-outs smaller ones are tried,
 // after five those that fit everywhere.
 TEST(BlackHole, SmallerSegmentsAreTried) {
   Established t;
   t.write(1460);
-  t.take();
-  std::vector<std::size_t> sizes;
-  for (int i = 0; i < 6; ++i) {
-    t.run_for(t.info().rto_us * 1us + 1ms);
-    for (const Segment& s : t.take()) sizes.push_back(s.payload.size());
-  }
-  EXPECT_EQ(sizes, (std::vector<std::size_t>{1460, 1460, 1024, 1024, 536, 536}));
+  EXPECT_EQ(sizes_repeated(t, 6), (std::vector<std::size_t>{1460, 1460, 1024, 1024, 536, 536}));
   EXPECT_EQ(t.counters().path_mtu_black_holes, 2u);
 }
 
@@ -349,13 +354,7 @@ TEST(BlackHole, OtherConnectionsAreNotTold) {
 TEST(BlackHole, ALastSegmentVanishesToo) {
   Established t;
   t.write(1300);
-  t.take();
-  std::vector<std::size_t> sizes;
-  for (int i = 0; i < 4; ++i) {
-    t.run_for(t.info().rto_us * 1us + 1ms);
-    for (const Segment& s : t.take()) sizes.push_back(s.payload.size());
-  }
-  EXPECT_EQ(sizes, (std::vector<std::size_t>{1300, 1300, 1024, 1024}));
+  EXPECT_EQ(sizes_repeated(t, 4), (std::vector<std::size_t>{1300, 1300, 1024, 1024}));
   EXPECT_EQ(t.counters().path_mtu_black_holes, 1u);
 }
 
