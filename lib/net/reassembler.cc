@@ -130,8 +130,9 @@ DropReason Reassembler::store(Datagram& d, const Frame& frame, const wire::Fragm
 DropReason Reassembler::fit_end(Datagram& d, const wire::Fragment& fragment) {
   const std::uint32_t end = fragment.end();
   const std::uint32_t reached = d.piece_count == 0 ? 0 : d.pieces[d.piece_count - 1].end();
-  const bool fits = fragment.more ? d.total == 0 || end < d.total
-                                  : (d.total == 0 || end == d.total) && reached <= end;
+  // Whatever came before the last fragment has said that there is more behind it.
+  const bool is_end = d.total == 0 ? reached < end : end == d.total;
+  const bool fits = fragment.more ? d.total == 0 || end < d.total : is_end;
   if (!fits) return DropReason::drop_ip_fragment;
   if (!fragment.more) d.total = end;
   return DropReason::kNone;

@@ -151,6 +151,7 @@ TEST_P(ReassemblerTest, ContradictionsAboutTheEndSpoilIt) {
   const std::vector<std::vector<test::Part>> cases = {
       {{320, 400}, {320, 392, false}},      // two ends
       {{320, 400}, {400 - 80, 400, true}},  // the end is none
+      {{320, 400, true}, {320, 400}},       // it was said to be none
       {{80, 160, false}, {160, 240}},       // something behind the end
       {{160, 240}, {80, 160, false}},       // an end before something
   };
