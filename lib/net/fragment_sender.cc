@@ -11,10 +11,11 @@ void SplitMessage::copy(std::size_t from, std::span<std::byte> out) const {
                 out.size() - of_head);
 }
 
-// A counter for each of 256 groups of destinations, that begins for each of them elsewhere.
+// A counter for each of 256 groups of destinations, that begins for each of them elsewhere, in
+// steps between which the other stacks have room.
 std::uint32_t FragmentIds::next(std::span<const std::byte> destination) {
   const std::uint64_t hash = siphash24(key_, destination);
-  return static_cast<std::uint32_t>(hash) + sent_[hash >> 56]++;
+  return static_cast<std::uint32_t>(hash) + sent_[hash >> 56]++ * stack_.of + stack_.number;
 }
 
 bool FragmentSender::allocate(std::span<Frame> frames) {

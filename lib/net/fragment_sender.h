@@ -12,6 +12,7 @@
 #include "net/egress.h"
 #include "net/token_bucket.h"
 #include "tern/stats.h"
+#include "tern/steering.h"
 #include "wire/ethernet.h"
 #include "wire/fragment.h"
 #include "wire/icmp.h"
@@ -31,17 +32,19 @@ struct SplitMessage {
 /// Draws the numbers of datagrams in fragments.
 class FragmentIds {
  public:
-  /// `key` serves nothing else.
-  explicit FragmentIds(const SipKey& key) : key_(key) {}
+  /// `key` serves nothing else, and is the same for all stacks of an interface.
+  explicit FragmentIds(const SipKey& key, StackNumber stack = {}) : key_(key), stack_(stack) {}
 
-  /// One that no datagram to this address has had since 65,536 others (RFC 6864 4.3), and that
-  /// tells nobody how much is sent to others (RFC 7739).
+  /// One that no datagram to this address has had since 65,536 others of all stacks together, if
+  /// each has its share of them (RFC 6864 4.3), and that tells nobody how much is sent to others
+  /// (RFC 7739).
   std::uint32_t next(std::span<const std::byte> destination);
 
  private:
   static constexpr std::size_t kCounters = 256;
 
   const SipKey key_;
+  const StackNumber stack_;
   std::array<std::uint32_t, kCounters> sent_{};
 };
 
@@ -51,9 +54,8 @@ class FragmentSender {
  public:
   static constexpr std::size_t kMaxFragments = 128;
 
-  /// `key`: FragmentIds'.
-  FragmentSender(Egress& egress, Counters& counters, const SipKey& key)
-      : egress_(egress), counters_(counters), ids_(key) {}
+  FragmentSender(Egress& egress, Counters& counters, const FragmentIds& ids)
+      : egress_(egress), counters_(counters), ids_(ids) {}
 
   /// Cuts `message` into packets of at most `packet_bytes`, of which `header_bytes` are headers:
   /// all of them, or false and none. Each takes a token. `emit(frame, cut)` writes the headers

@@ -23,14 +23,13 @@ class EchoResponder {
   static constexpr std::uint32_t kRepliesPerSecond = 1000;
   static constexpr std::uint32_t kReplyBurst = 100;
 
-  /// `key`: see FragmentSender.
   EchoResponder(const Route& route, NeighbourTable& neighbours, Egress& egress, Counters& counters,
-                const SipKey& key)
+                const FragmentIds& ids)
       : route_(route),
         neighbours_(neighbours),
         egress_(egress),
         counters_(counters),
-        fragments_(egress, counters, key) {}
+        fragments_(egress, counters, ids) {}
 
   void receive(const wire::ParsedFrame& frame, Instant now);
 

@@ -29,16 +29,16 @@ class Icmp6Responder {
   static constexpr std::uint32_t kErrorsPerSecond = 10;  // RFC 4443 2.4 (f)'s example for a host
   static constexpr std::uint32_t kErrorBurst = 10;
 
-  /// `key`: see FragmentSender.
   Icmp6Responder(const OwnAddresses6& own, const Route6& route, NeighbourTable& neighbours,
-                 flow::AddressBook& book, Egress& egress, Counters& counters, const SipKey& key)
+                 flow::AddressBook& book, Egress& egress, Counters& counters,
+                 const FragmentIds& ids)
       : own_(own),
         route_(route),
         neighbours_(neighbours),
         book_(book),
         egress_(egress),
         counters_(counters),
-        fragments_(egress, counters, key) {}
+        fragments_(egress, counters, ids) {}
 
   /// Answers an echo request; every other message counts under drop_icmp. To a group of ours, too
   /// (RFC 4443 4.2).

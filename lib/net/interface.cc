@@ -21,20 +21,20 @@ enum Purpose : std::uint64_t { kInterface6 = 6, kFragments };
 }  // namespace
 
 Interface::Interface(const StackConfig& config, Egress& egress, Counters& counters,
-                     const SipKey& key, flow::AddressBook& book)
+                     const SipKey& key, flow::AddressBook& book, StackNumber stack)
     : egress_(egress),
       counters_(counters),
       route_(config),
       sender_(route_.own_address(), egress, counters),
       neighbours_(config.max_neighbours, kArpPolicy, sender_, egress, counters, key, generation_),
       arp_(route_, neighbours_, sender_, counters),
-      echo_(route_, neighbours_, egress, counters, derive_key(key, kFragments)),
+      echo_(route_, neighbours_, egress, counters, FragmentIds(derive_key(key, kFragments), stack)),
       errors_(route_, neighbours_, egress),
       reassembler_(config.max_reassembly, counters) {
   if (route_.gateway() != 0) neighbours_.pin(route_.gateway());
   if (config.ip6)
     six_ = std::make_unique<Interface6>(config, egress, counters, derive_key(key, kInterface6),
-                                        book, generation_);
+                                        book, generation_, stack);
 }
 
 Interface::~Interface() = default;

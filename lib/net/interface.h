@@ -38,11 +38,12 @@ class Interface {
  public:
   using LinkState = net::LinkState;
 
-  /// `key` (the neighbour table's) is derived from the stack's secret by the caller. The gateway,
+  /// `key` (the neighbour table's) is derived from the stack's secret by the caller. `stack`: which
+  /// one of the interface's this is for. The gateway,
   /// if one is set, must be an on-link unicast address. IPv6 is there if config.ip6 is set; `book`
   /// outlives the interface and has room for max_neighbours + kMaxPinned addresses of its own.
   Interface(const StackConfig& config, Egress& egress, Counters& counters, const SipKey& key,
-            flow::AddressBook& book);
+            flow::AddressBook& book, StackNumber stack = {});
   ~Interface();
 
   /// Whether a packet can be sent to `destination`: a unicast address, not our own, that is on-link

@@ -26,7 +26,8 @@ NeighbourPolicy policy(const SipKey& key) {
 }  // namespace
 
 Interface6::Interface6(const StackConfig& config, Egress& egress, Counters& counters,
-                       const SipKey& key, flow::AddressBook& book, Generation& generation)
+                       const SipKey& key, flow::AddressBook& book, Generation& generation,
+                       StackNumber stack)
     : egress_(egress),
       counters_(counters),
       book_(book),
@@ -40,7 +41,8 @@ Interface6::Interface6(const StackConfig& config, Egress& egress, Counters& coun
       solicitor_(sender_),
       discovery_(
           {own_, route_, neighbours_, sender_, detection_, solicitor_, book, egress, counters}),
-      responder_(own_, route_, neighbours_, book, egress, counters, derive_key(key, kFragments)) {}
+      responder_(own_, route_, neighbours_, book, egress, counters,
+                 FragmentIds(derive_key(key, kFragments), stack)) {}
 
 bool Interface6::has_route(std::uint32_t destination) const {
   const bool local = book_.address(destination).is_link_local();

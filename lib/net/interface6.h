@@ -36,9 +36,9 @@ class Interface6 {
   static constexpr Duration kReachableTime = std::chrono::seconds(30);  // RFC 4861 10
   static constexpr std::size_t kMaxNews = NeighbourDiscovery::kMaxNews;
 
-  /// config.ip6 is set. `key` serves nothing else.
+  /// config.ip6 is set. `key` serves nothing else; `stack`: see Interface.
   Interface6(const StackConfig& config, Egress& egress, Counters& counters, const SipKey& key,
-             flow::AddressBook& book, Generation& generation);
+             flow::AddressBook& book, Generation& generation, StackNumber stack);
 
   bool has_route(std::uint32_t destination) const;
   bool may_send_from(std::uint32_t own) const { return own_.is_usable(book_.address(own)); }

@@ -38,7 +38,8 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
       bin_(sending_port()),
       egress_(sending_port(), bin_, counters_),
       book_(static_cast<std::uint32_t>(address_book_room(config_)), keys_.addresses),
-      interface_(config_, egress_, counters_, keys_.neighbours, book_),
+      interface_(config_, egress_, counters_, keys_.neighbours, book_,
+                 steering != nullptr ? steering->number() : StackNumber{}),
       engine_(config_, port.info(), keys_, book_, interface_, egress_, bin_, counters_, now,
               steering),
       ample_below_(

@@ -45,6 +45,7 @@ class SteeringPort final : public Port, public Steering {
   }
 
   // Steering
+  StackNumber number() const override { return {self_, workers()}; }
   bool is_home(const Flow& flow) const override { return exchange_.homes().home_of(flow) == self_; }
   Placement place(const Frame& frame, const Flow& flow, Instant now) override;
   Placement place_fragment(const Frame& frame, const IpAddress& source,

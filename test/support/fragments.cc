@@ -73,6 +73,12 @@ Bytes fragment_of(std::span<const std::byte> whole, const Part& part, std::uint3
   return out;
 }
 
+std::uint32_t fragment_id_of(std::span<const std::byte> fragment) {
+  if (!is_v6(fragment)) return number(fragment, kLink + 4);
+  const std::size_t at = kLink + kHeader6 + 4;
+  return number(fragment, at) << 16 | number(fragment, at + 2);
+}
+
 std::vector<Bytes> cut(std::span<const std::byte> whole, std::size_t bytes, std::uint32_t id) {
   std::vector<Bytes> out;
   const std::size_t all = payload_bytes_of(whole);

@@ -26,6 +26,9 @@ std::vector<Bytes> cut(std::span<const std::byte> whole, std::size_t bytes, std:
 /// The IP payload's length of a frame without extension headers.
 std::size_t payload_bytes_of(std::span<const std::byte> frame);
 
+/// The number of the datagram that a fragment is of.
+std::uint32_t fragment_id_of(std::span<const std::byte> fragment);
+
 /// Puts frames that are fragments of one datagram together, in whatever order: the Ethernet frame
 /// of the whole. Nothing if they are not exactly one datagram's, each byte once.
 std::optional<Bytes> join(const std::vector<Bytes>& fragments);

@@ -48,12 +48,21 @@ enum class Placement : std::uint8_t {
   kLimited,  ///< to be dropped: too many such segments in this second
 };
 
+/// Which of the stacks of one interface a stack is.
+struct StackNumber {
+  std::uint16_t number = 0, of = 1;  ///< number < of
+};
+
 /// How the stacks of one interface find each other's connections, one object for each of them.
 /// RuntimeConfig::workers makes them; a service with loops of its own may bring another kind, or
 /// none when it has one stack. Thread rule: the stack's, for every call.
 class Steering {
  public:
   virtual ~Steering() = default;
+
+  /// Which one this is: what all of them draw from one space, the numbers of datagrams in
+  /// fragments, they share by it. Constant. The default is right for one stack alone.
+  virtual StackNumber number() const { return {}; }
 
   /// Whether what the peer sends on this flow arrives at this stack, as far as can be told: source
   /// ports are drawn accordingly.

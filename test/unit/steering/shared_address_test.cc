@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -340,6 +341,34 @@ TEST_F(SharedAddress, FragmentsMeetAndTheWholeFindsItsConnection) {
   EXPECT_EQ(server_->counters().asked_around, 120u) << "everybody, as of any other segment";
   EXPECT_EQ(server_->counters().rst_out, 40u);
   EXPECT_EQ(server_->exchange().frames_under_way(), 0u);
+}
+
+// RFC 6864 4.3: what the workers send in fragments to the same host must not have the same numbers.
+TEST_F(SharedAddress, AnswersInFragmentsHaveNumbersOfTheirOwn) {
+  const auto anywhere = [frames = 0u](std::span<const std::byte>) mutable -> std::size_t {
+    return ++frames % 3;
+  };
+  make(std::make_unique<Host>(1, 3, to_queue(2)), std::make_unique<Host>(2, 1, to_queue(0)));
+  Client client(1);
+  connect(0, 1, client);  // so that all know the way
+  run(10ms);
+  std::vector<test::Bytes> answers;
+  client_->set_device([&](std::span<const std::byte> bytes) -> std::size_t {
+    answers.emplace_back(bytes.begin(), bytes.end());
+    return 0;
+  });
+  server_->set_device(anywhere);
+  constexpr std::uint16_t kRequests = 60;
+  for (std::uint16_t i = 1; i <= kRequests; ++i) {
+    for (const test::Bytes& fragment : test::cut(test::echo_request(2000, i), 1400, i))
+      server_->arrive(fragment);
+    run(2ms);
+  }
+  EXPECT_EQ(server_->counters().icmp_echo_replies, kRequests);
+  std::set<std::uint32_t> ids;
+  for (const test::Bytes& answer : answers) ids.insert(test::fragment_id_of(answer));
+  EXPECT_EQ(answers.size(), 2u * kRequests);
+  EXPECT_EQ(ids.size(), kRequests);
 }
 
 // Each worker in a thread of its own, and devices that take no account of homes. For
