@@ -91,10 +91,11 @@ std::size_t least_header_bytes(std::uint8_t upper_layer) {
 }
 
 // Whether a first fragment, whose data is `rest`, has every header down to the upper layer's. What
-// is wrong with them is for the whole packet's walk to find.
+// is wrong with them, or that there is more than is walked, is for the whole packet's walk to find.
 bool holds_header_chain(std::uint8_t type, std::span<const std::byte> rest) {
   std::size_t at = 0;
-  while (is_extension(type)) {
+  for (unsigned count = 0; is_extension(type); ++count) {
+    if (count == kMaxExtensionHeaders || at >= kMaxExtensionBytes) return true;
     const std::size_t bytes = size_of(type, rest.subspan(at));
     if (bytes == 0) return false;
     type = load_u8(&rest[at]);

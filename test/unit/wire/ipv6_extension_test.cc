@@ -86,6 +86,25 @@ TEST(Ipv6Extensions, TheFirstFragmentHoldsAllHeaders) {
             parameter_problem::kHeaderChain);
 }
 
+// What is more than is walked of a whole packet is not walked of a first fragment either: that the
+// chain does not end is then for the whole packet's walk to find.
+TEST(Ipv6Extensions, TheWalkOfAFirstFragmentIsBounded) {
+  const auto unfinished = [](unsigned headers, std::uint8_t units) {
+    Bytes bytes = from_hex("3c00 0001 00000001");
+    for (unsigned i = 0; i < headers; ++i) {
+      Bytes header((units + 1u) * 8, std::byte{0});
+      header[0] = std::byte{kOptions}, header[1] = std::byte{units};
+      bytes.insert(bytes.end(), header.begin(), header.end());
+    }
+    return walk_extensions(kFragment, ExactBlock(bytes).bytes());
+  };
+  EXPECT_TRUE(unfinished(7, 0).is_problem);
+  EXPECT_TRUE(unfinished(7, 3).is_problem);
+  EXPECT_TRUE(unfinished(8, 0).is_fragment);
+  EXPECT_TRUE(unfinished(180, 0).is_fragment);
+  EXPECT_TRUE(unfinished(2, 15).is_fragment);
+}
+
 TEST(Ipv6Extensions, ARouteIsNotFollowed) {
   // RFC 5095: type 0 like any other type.
   for (const char* hex : {"0600 0001 00000000", "0600 0401 00000000"}) {
