@@ -11,6 +11,7 @@
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
 #include "wire/ipv6_extension.h"
+#include "wire/ipv6_scope.h"
 
 namespace tern::wire {
 namespace {
@@ -176,8 +177,13 @@ bool source6_is_valid(const Ipv6Address& source, bool is_strict, const ParseCont
   return !is_strict || (!source.is_unspecified() && !is_own6(context, source));
 }
 
-bool is_link_group(const Ipv6Address& address) {
-  return address.is_multicast() && (address.octets()[1] & 0x0f) == 2;
+// RFC 4291 2.8: a host's groups are all nodes', and of each address, which may be in doubt still,
+// the solicited-node one.
+bool is_own_group(const ParseContext& context, const Ipv6Address& address) {
+  if (!address.is_multicast()) return false;
+  for (std::uint8_t i = 0; i < context.own6_count; ++i)
+    if (address == solicited_node(context.own6[i])) return true;
+  return address == ipv6_group::kAllNodes;
 }
 
 DropReason parse_tcp6(const Frame& frame, const ParseContext& context, std::span<std::byte> segment,
@@ -217,7 +223,8 @@ DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {
   out.own6 = own6_index(context, destination);
   const bool to_group = out.own6 == context.own6_count;
   // A packet to us alone in a link multicast is no unicast.
-  if (to_group ? !is_link_group(destination) : !for_us_alone) return DropReason::drop_not_for_us;
+  if (to_group ? !is_own_group(context, destination) : !for_us_alone)
+    return DropReason::drop_not_for_us;
   const auto payload = packet.subspan(kIpv6HeaderBytes, view.payload_bytes());
   const Ipv6Extensions extensions = walk_extensions(view.next_header(), payload);
   const bool is_tcp = extensions.upper_layer == next_header::kTcp;

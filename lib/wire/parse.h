@@ -50,10 +50,10 @@ struct Problem6 {
 
 /// The outcome: for kDrop the reason; for kTcp4 and kTcp6 `segment`; for kArp and kIcmp4 the bytes
 /// that follow the Ethernet (ARP, >= 28, padding included) or IPv4 header (ICMP, a valid message),
-/// and the addresses that a reply needs. kIcmp6 has the whole message, whose checksum and groups
-/// are still to be judged; its source may be `::` or an address of ours (RFC 4862 5.4), and it may
-/// have been sent to any ff02:: group. kFragment is a part of a packet of either family to us, to
-/// be put together: see read_fragment(). Everything points into the frame.
+/// and the addresses that a reply needs. kIcmp6 has the whole message, whose checksum is still to
+/// be judged; its source may be `::` or an address of ours (RFC 4862 5.4), and it may have been
+/// sent to a group of ours (RFC 4291 2.8). kFragment is a part of a packet of either family to us,
+/// to be put together: see read_fragment(). Everything points into the frame.
 struct ParsedFrame {
   FrameKind kind = FrameKind::kDrop;
   DropReason drop = DropReason::kNone;

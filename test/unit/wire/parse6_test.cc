@@ -129,8 +129,16 @@ TEST(ParseFrame6, IcmpToUsAndToGroups) {
     store_ipv6(&echo[kSource6At], ip6(source));
     EXPECT_EQ(Parsed(echo).out.kind, FrameKind::kIcmp6) << source;
   }
-  store_ipv6(&echo[kDestination6At], ip6("ff05::2"));
-  EXPECT_EQ(drop_of(echo), drop_not_for_us) << "another scope than the link's";
+  for (const char* ours : {"ff02::1", "ff02::1:ff00:2"}) {
+    store_ipv6(&echo[kDestination6At], ip6(ours));
+    EXPECT_EQ(Parsed(echo).out.kind, FrameKind::kIcmp6) << ours;
+  }
+  // Of others, though the device lets all groups through: routers', another host's, a service's,
+  // and those of another scope than the link's.
+  for (const char* others : {"ff02::2", "ff02::1:ff00:9", "ff02::fb", "ff05::2", "ff01::1"}) {
+    store_ipv6(&echo[kDestination6At], ip6(others));
+    EXPECT_EQ(drop_of(echo), drop_not_for_us) << others;
+  }
   store_ipv6(&echo[kDestination6At], ip6("fd00::2"));
   EXPECT_EQ(drop_of(echo), drop_not_for_us) << "a unicast in a link multicast";
 }
