@@ -16,7 +16,7 @@ constexpr NeighbourPolicy kArpPolicy{.ether_type = wire::ether_type::kIpv4,
                                      .max_waiting = NeighbourTable::kMaxWaiting};
 
 // One purpose each of the key that the interface is given.
-enum Purpose : std::uint64_t { kInterface6 = 6, kFragments };
+enum Purpose : std::uint64_t { kInterface6 = 6, kFragments, kReassembly };
 
 }  // namespace
 
@@ -30,7 +30,7 @@ Interface::Interface(const StackConfig& config, Egress& egress, Counters& counte
       arp_(route_, neighbours_, sender_, counters),
       echo_(route_, neighbours_, egress, counters, FragmentIds(derive_key(key, kFragments), stack)),
       errors_(route_, neighbours_, egress),
-      reassembler_(config.max_reassembly, counters) {
+      reassembler_(config.max_reassembly, derive_key(key, kReassembly), counters) {
   if (route_.gateway() != 0) neighbours_.pin(route_.gateway());
   if (config.ip6)
     six_ = std::make_unique<Interface6>(config, egress, counters, derive_key(key, kInterface6),

@@ -65,7 +65,7 @@ class ReassemblerTest : public testing::TestWithParam<bool> {
   }
 
   Counters counters_;
-  Reassembler parts_{8, counters_};
+  Reassembler parts_{8, SipKey{1, 2}, counters_};
   Instant now_{1s};
   std::vector<Bytes> told_;
 };
@@ -225,6 +225,18 @@ TEST_P(ReassemblerTest, OneSourceHasAQuarter) {
   EXPECT_FALSE(take(test::cut(whole(family(), 100), 64, 100)[1]).empty()) << "the newest stays";
 }
 
+TEST_P(ReassemblerTest, AShareIsGivenBack) {
+  const Bytes frame = whole(family(), 100);
+  for (std::uint32_t id = 1; id <= 10; id += 2) {
+    take(test::cut(frame, 64, id)[0]);
+    take(test::cut(frame, 64, id + 1)[0]);
+    EXPECT_EQ(take(test::cut(frame, 64, id)[1]), frame) << "whole";
+    now_ += 60s;
+    EXPECT_EQ(expire(), 1U);
+  }
+  EXPECT_EQ(counters_.reassembly_evicted, 0U);
+}
+
 TEST_P(ReassemblerTest, TheOldestGivesWay) {
   for (std::uint8_t host = 1; host <= 9; ++host)
     take(test::cut(whole(family(), 100, 2, host), 64)[0]);
@@ -240,7 +252,7 @@ INSTANTIATE_TEST_SUITE_P(Family, ReassemblerTest, testing::Bool(),
 // RFC 8200 4.5: headers before the fragment header are the first fragment's, and stay.
 TEST(Reassembler6, HeadersBeforeTheFragmentHeaderStay) {
   Counters counters;
-  Reassembler parts(4, counters);
+  Reassembler parts(4, SipKey{1, 2}, counters);
   const std::byte options[] = {std::byte{17}, std::byte{0}, std::byte{1}, std::byte{4},
                                std::byte{0},  std::byte{0}, std::byte{0}, std::byte{0}};
   const Bytes frame = whole({true}, 100);
