@@ -82,6 +82,7 @@ const Extras* extras_if_any(const Engine& e, const Tcb& c) {
 void search_path_mtu_after(Engine& e, Tcb& c, Duration delay) {
   if (e.config.path_mtu_interval <= Duration::zero() || c.state != TcpState::kEstablished) return;
   Extras& x = extras_of(e, c);
+  if (x.path_probe == State::kDue) c.clear(flag::kProbe);
   x.too_big_mss = 0;
   wait(e, c, x, State::kNone, std::min(delay, e.config.path_mtu_interval));
 }

@@ -155,13 +155,19 @@ std::size_t write_syn_options(const Engine& e, const Tcb& c, std::byte* out) {
   return wire::write_tcp_options(options, out);
 }
 
+// Beside `length` bytes of text. A path probe has more of that than a full segment, and fills the
+// link.
+std::uint32_t option_room(const Tcb& c, std::uint32_t length) {
+  return c.snd_mss > length ? c.snd_mss - length : 0;
+}
+
 // RFC 2018 4, RFC 2883 4: the duplicate first, then what is held, as many blocks as the segment has
 // room for.
 void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
   const std::uint32_t told = options.has_user_timeout ? kUserTimeoutOptionBytes : 0;
   const std::uint32_t timestamp = options.has_timestamp ? kTimestampOptionBytes : 0;
   constexpr std::uint32_t kMost = wire::kTcpMaxOptionBytes;
-  const std::uint32_t room = std::min(c.snd_mss - length - told, kMost - timestamp - told);
+  const std::uint32_t room = std::min(option_room(c, length) - told, kMost - timestamp - told);
   const std::size_t limit = room < 4 ? 0 : std::min<std::size_t>((room - 4) / 8, 4);
   if (limit == 0) {
     // Full of text. Whoever waits for the news gets an ACK of its own.
@@ -182,7 +188,7 @@ void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOpt
 // RFC 5482 3.2: in the first segment that has room for it, no more than that: it is a wish.
 void add_user_timeout(Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
   Extras& extras = e.extras[e.index_of(c)];
-  if (!extras.tell_timeout || c.snd_mss - length < kUserTimeoutOptionBytes) return;
+  if (!extras.tell_timeout || option_room(c, length) < kUserTimeoutOptionBytes) return;
   extras.tell_timeout = false;
   options.has_user_timeout = true;
   options.user_timeout = told_user_timeout(c);

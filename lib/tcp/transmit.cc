@@ -126,10 +126,15 @@ bool send_next(Engine& e, Tcb& c, const Plan& plan, SentLog* log) {
   return true;
 }
 
-bool send_new_text(Engine& e, Tcb& c) {
-  c.clear(flag::kCwndLimited);
+// Before new text of any kind.
+void restart_after_idle(const Engine& e, Tcb& c) {
   if (send_offset(c) == 0 && timer::kTick * (static_cast<Tick>(e.tick) - c.last_sent) > c.rtt.rto())
     c.congestion.on_idle_restart();
+}
+
+bool send_new_text(Engine& e, Tcb& c) {
+  c.clear(flag::kCwndLimited);
+  restart_after_idle(e, c);
   for (Plan plan = plan_segment(c, congestion_window(c)); plan.exists();
        plan = plan_segment(c, congestion_window(c))) {
     const bool is_full = plan.length == c.snd_mss && e.tso_bytes != 0;
@@ -243,6 +248,7 @@ bool send_due_probe(Engine& e, Tcb& c) {
 
 // RFC 4821 7: new text in a segment larger than the others. `held`: new text is to wait for it.
 bool send_path_probe(Engine& e, Tcb& c, bool& held) {
+  restart_after_idle(e, c);
   const std::uint32_t size = path_probe_size(e, c);
   held = size == kHoldText;
   if (held || size == 0) return true;

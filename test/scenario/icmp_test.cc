@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "icmp_message.h"
 #include "script.h"
 
 namespace tern::test {
@@ -12,43 +13,8 @@ namespace {
 
 using enum TcpState;
 
-constexpr std::uint8_t kUnreachable = 3, kSourceQuench = 4, kRedirect = 5, kTimeExceeded = 11,
-                       kParameterProblem = 12;
-constexpr std::uint8_t kHost = 1, kPort = 3, kTooBig = 4;
-
-struct Message {
-  std::uint8_t type = kUnreachable, code = kHost;
-  std::uint16_t mtu = 0;
-  std::uint32_t seq = 0;        // quoted, relative: the stack's ISN is 0
-  std::size_t quoted = 28;      // bytes of the quoted packet
-  std::uint16_t length = 1500;  // of the quoted packet, as its header says
-  std::uint8_t protocol = 6;
-  std::uint16_t fragment = 0x4000;
-};
-
-// From a router on the way, about a segment that the stack is said to have sent.
-Datagram message(std::uint32_t isn, const Message& m) {
-  Segment sent;
-  sent.path = Path{}.reversed();
-  sent.seq = isn + m.seq;
-  sent.flags = ".";
-  Bytes quote = build(sent);
-  quote.erase(quote.begin(), quote.begin() + 14);
-  quote[2] = std::byte(m.length >> 8), quote[3] = std::byte(m.length);
-  quote[6] = std::byte(m.fragment >> 8), quote[7] = std::byte(m.fragment);
-  quote[9] = std::byte(m.protocol);
-  quote.resize(m.quoted);
-  Bytes icmp(8);
-  icmp[0] = std::byte(m.type), icmp[1] = std::byte(m.code);
-  icmp[6] = std::byte(m.mtu >> 8), icmp[7] = std::byte(m.mtu);
-  icmp.insert(icmp.end(), quote.begin(), quote.end());
-  const std::uint16_t sum = textbook_checksum(icmp);
-  icmp[2] = std::byte(sum >> 8), icmp[3] = std::byte(sum);
-  Datagram datagram;
-  datagram.path.source = Ipv4Address(10, 0, 0, 254);
-  datagram.payload = std::move(icmp);
-  return datagram;
-}
+constexpr std::uint8_t kSourceQuench = 4, kRedirect = 5, kTimeExceeded = 11, kParameterProblem = 12;
+constexpr std::uint8_t kPort = 3;
 
 void in(Script& t, const Message& m) {
   ASSERT_TRUE(t.port().inject(message(t.isn(), m)));

@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "icmp_message.h"
 #include "script.h"
 
 namespace tern::test {
@@ -72,15 +73,21 @@ struct Narrowed : Established {
     run_for(left - kTick);
     silent();
   }
-  // Sends a probe of 1460 bytes, of which `first` is the first number, and segments behind it.
-  void send_probe() {
+  // Fills the window with segments, which it returns; then a probe is due that waits for room.
+  std::vector<Segment> hold_probe() {
     run_to_search();
     write(100'000);
     const std::vector<Segment> burst = take();
-    ASSERT_GE(burst.size(), 8u);
+    EXPECT_GE(burst.size(), 8u);
     for (const Segment& s : burst) EXPECT_EQ(s.payload.size(), 1024u);
     run_for(kTick);
-    silent();  // a probe is due, and new text waits for its window
+    silent();  // new text waits for the probe's window
+    return burst;
+  }
+  // Sends a probe of 1460 bytes, of which `first` is the first number, and segments behind it.
+  void send_probe() {
+    const std::vector<Segment> burst = hold_probe();
+    ASSERT_GE(burst.size(), 2u);
     in(ack(1, burst[0].seq + 1024));
     silent();
     in(ack(1, burst[1].seq + 1024));
@@ -197,6 +204,62 @@ TEST(PathProbe, FindsWhatFits) {
     EXPECT_EQ(t.counters().path_mtu_probes, 7u);
     t.acknowledge();
   }
+}
+
+// A probe is as large as the link allows: what else there is to tell goes by itself, in time.
+TEST(PathProbe, HasNoRoomForADuplicatesReport) {
+  Narrowed t(Narrowed::with_sack());
+  t.in(data(1, 100, t.next));
+  t.read();
+  t.run_for(300ms);
+  t.take();  // its ACK
+  const std::vector<Segment> burst = t.hold_probe();
+  t.in_burst({ack(101, burst[1].seq + 1024), data(1, 100, burst[1].seq + 1024)});
+  const std::vector<Segment> sent = t.take();
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_EQ(sent[0].payload.size(), 1460u);
+  EXPECT_TRUE(sent[0].sack.empty());
+  EXPECT_EQ(sent[1].payload.size(), 0u);
+  EXPECT_EQ(sent[1].sack, (std::vector<SackRange>{{1, 101}}));
+}
+
+TEST(PathProbe, HasNoRoomForAUserTimeout) {
+  Given given;
+  given.stack.tcp.user_timeout_option = true;
+  Narrowed t(given);
+  const std::vector<Segment> burst = t.hold_probe();
+  t.connection().set_user_timeout(1min);
+  t.in(ack(1, burst[1].seq + 1024));
+  const std::vector<Segment> sent = t.take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].payload.size(), 1460u);
+  EXPECT_EQ(sent[0].option_bytes(), 0u);
+}
+
+// RFC 5681 4.1: after a pause the window is that of a beginning, whatever is sent first.
+TEST(PathProbe, AfterAPauseTheWindowIsThatOfABeginning) {
+  Narrowed t;
+  t.run_to_search();
+  ASSERT_GT(t.info().cwnd_bytes, 10u * 1024);
+  t.stall_to(t.clock() + kTick);
+  t.write(100'000);  // in the poll in which the probe is due
+  std::size_t bytes = 0;
+  const std::vector<Segment> sent = t.take();
+  for (const Segment& s : sent) bytes += s.payload.size();
+  EXPECT_EQ(sent.front().payload.size(), 1460u);
+  EXPECT_LE(bytes, 10u * 1024);
+}
+
+// The search begins anew, and what was due is forgotten: it is no probe of a shut window.
+TEST(PathProbe, OneThatWaitsEndsWhenTheSegmentsShrink) {
+  Narrowed t;
+  const std::vector<Segment> burst = t.hold_probe();
+  const Message too_big{.code = kTooBig, .mtu = 900, .seq = burst[0].seq};
+  ASSERT_TRUE(t.port().inject(message(t.isn(), too_big)));
+  t.poll();
+  EXPECT_EQ(t.info().send_mss, 860u);
+  EXPECT_EQ(t.counters().persist_probes, 0u);
+  t.acknowledge();
 }
 
 TEST(PathProbe, TooLittleToSendIsNoReasonToProbe) {
