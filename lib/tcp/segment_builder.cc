@@ -533,9 +533,11 @@ SeqNum ack_sequence(const Tcb& c) {
 }
 
 std::uint32_t large_segment_room(const Engine& e, const Tcb& c) {
+  // Drivers hold less for malicious and refuse it, e.g. net_i40e's, and with it all of the pieces.
+  constexpr std::uint32_t kLeastPiece = 256;
   constexpr std::uint32_t kMostHeaders =
       wire::kIpv6HeaderBytes + wire::kTcpHeaderBytes + kTimestampOptionBytes;
-  if (e.tso_bytes < kMostHeaders || !suits_all_pieces(e, c)) return 0;
+  if (e.tso_bytes < kMostHeaders || c.snd_mss < kLeastPiece || !suits_all_pieces(e, c)) return 0;
   return e.tso_bytes - kMostHeaders;
 }
 

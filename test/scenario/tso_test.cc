@@ -122,6 +122,19 @@ TEST(Tso, EachPieceHasTheTimestampsAndFitsTheMss) {
   }
 }
 
+// Some drivers refuse to cut into pieces below 256 bytes, and all of the large segment would be
+// lost (DPDK's net_i40e and net_iavf).
+TEST(Tso, SegmentsThatDevicesRefuseToCutAreSingle) {
+  for (const std::uint16_t mss : {std::uint16_t{255}, std::uint16_t{256}}) {
+    Given given = cutting();
+    given.peer_syn.mss = mss;
+    Cutting t(given);
+    t.write(2 * std::size_t{mss});
+    EXPECT_EQ(t.take().size(), 2u);
+    EXPECT_EQ(t.large(), mss < 256 ? 0u : 1u) << mss;
+  }
+}
+
 // The first one's round trip is timed, as if it had gone by itself.
 TEST(Tso, TheFirstPieceIsTimed) {
   Cutting t;
