@@ -138,7 +138,7 @@ Instant StackImpl::next_deadline() const {
                            engine_.syn_cache.next_deadline(), engine_.flood_watch.next_deadline()});
   if (stalled_)
     next = std::min(next, engine_.now + timer::kTick);
-  else if (!engine_.output.empty())
+  else if (!engine_.output.empty() || egress_.staged() > 0)  // since the last poll
     return engine_.now;
   if (const auto tick = engine_.wheel.next_deadline())
     next = std::min(next, engine_.instant_of(*tick));
@@ -317,6 +317,9 @@ void StackImpl::drain() {
 
 void StackImpl::abort_all() {
   for_each_half_open([this](std::uint32_t index) { tcp::abort_half_open(engine_, index); });
+  if (abort_next_ != kNoIndex)  // those that have come since the last call, too
+    for_each_connection([this](Tcb& c) { c.abort_round = engine_.abort_round; });
+  engine_.abort_round = !engine_.abort_round;
   abort_next_ = 0;
   abort_more(port_.link_up());
 }
@@ -327,7 +330,9 @@ void StackImpl::abort_all() {
   const std::size_t room = link_up ? net::Egress::kStageLimit / 2 : net::Egress::kCapacity;
   for (; abort_next_ < engine_.tcbs.touched(); ++abort_next_) {
     if (egress_.staged() >= room) return;
-    if (Tcb& c = engine_.tcbs[abort_next_]; c.handler != nullptr) tcp::abort_connection(engine_, c);
+    Tcb& c = engine_.tcbs[abort_next_];
+    if (c.handler != nullptr && c.abort_round != engine_.abort_round)
+      tcp::abort_connection(engine_, c);
   }
   abort_next_ = kNoIndex;
 }

@@ -54,6 +54,7 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
   c.keepalive_count = static_cast<std::uint8_t>(e.config.keepalive_count);
   c.user_timeout = ticks_of(e.config.user_timeout);
   c.no_error_reports = !e.config.report_soft_errors;
+  c.abort_round = e.abort_round;
   if (!e.config.nagle) c.set(flag::kNoDelay);
 }
 

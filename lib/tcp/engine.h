@@ -89,10 +89,11 @@ struct Engine {
   Counters& counters;
   const Steering* const steering;  // nullptr: every flow's home is here
 
-  Instant now;            // of the current poll
-  std::uint64_t tick;     // the same in wheel ticks since the epoch, rounded down
-  std::uint32_t now_us;   // the same in microseconds, modulo 2^32: when segments were sent
-  bool draining = false;  // no new connections, either way
+  Instant now;               // of the current poll
+  std::uint64_t tick;        // the same in wheel ticks since the epoch, rounded down
+  std::uint32_t now_us;      // the same in microseconds, modulo 2^32: when segments were sent
+  bool draining = false;     // no new connections, either way
+  bool abort_round = false;  // the other one since abort_all(), which ends those with the former
   std::array<std::uint32_t, kTcpStateCount>
       by_state{};  // TCBs, but those of connections that have ended
 

@@ -215,6 +215,7 @@ struct alignas(64) Tcb {
   LossTimer loss_timer : 2;
   bool probe_due : 1;         // of kLossProbe: not sent yet
   bool probe_repeats : 1;     // TLP.is_retrans
+  bool abort_round : 1;       // Engine's when the connection came to be
   std::uint8_t refused_at;    // a hash of rcv_nxt and snd_una when an ACK was last refused
   std::uint8_t refused_acks;  // answered since the connection last moved on
   std::uint8_t keepalive_count, keepalive_probes;

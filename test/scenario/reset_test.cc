@@ -68,26 +68,78 @@ TEST(Abort, InTimeWaitThereIsNothingToAbort) {
   EXPECT_EQ(t.state(), kTimeWait);
 }
 
-// More than the way out has room for at once.
-TEST(Abort, AllOfManyConnectionsGetTheirReset) {
-  constexpr std::uint16_t kConnections = 1300;
-  Given given;
-  given.stack.max_connections = kConnections;
-  Script t(given);
-  t.listen();
-  for (std::uint16_t port = 1; port <= kConnections; ++port) {
+// With more connections than the way out has room for RSTs at once.
+struct Crowded : Script {
+  static constexpr std::uint16_t kConnections = 1301, kAtOnce = 50;
+  static Given roomy() {
+    Given given;
+    given.stack.max_connections = kConnections + 3;
+    return given;
+  }
+  Crowded() : Script(roomy()) {
+    listen();
+    open(1, 1);  // finds the peer's link address
+    for (std::uint16_t port = 2; port <= kConnections; port += kAtOnce) open(port, kAtOnce);
+    EXPECT_EQ(stack().usage().connections, kConnections);
+    take();
+  }
+  void open(std::uint16_t first, std::uint16_t count) {
     for (Segment segment : {given.peer_syn, ack(1, 1)}) {
-      segment.path.source_port = port;
-      t.in(segment);
+      std::vector<Segment> burst(count, segment);
+      for (std::uint16_t i = 0; i < count; ++i)
+        burst[i].path.source_port = static_cast<std::uint16_t>(first + i);
+      in_burst(std::move(burst));
     }
   }
-  ASSERT_EQ(t.stack().usage().connections, kConnections);
-  t.take();
+  Connection connect_to(std::uint16_t port) {
+    return *stack().connect({.remote = {Path{}.source, port}}, app);
+  }
+};
+
+TEST(Abort, AllOfManyConnectionsGetTheirReset) {
+  Crowded t;
   t.stack().abort_all();
   t.poll();
   EXPECT_EQ(t.stack().usage().connections, 0u);
-  EXPECT_EQ(t.counters().rst_out, kConnections);
-  EXPECT_EQ(t.take().size(), kConnections);
+  EXPECT_EQ(t.counters().rst_out, Crowded::kConnections);
+  EXPECT_EQ(t.take().size(), Crowded::kConnections);
+}
+
+// Those that there are when it is called, and no others, however long it takes.
+TEST(Abort, AllDoesNotMeanThoseThatComeLater) {
+  Crowded t;
+  t.stack().abort_all();
+  const Connection first = t.connect_to(5001);
+  t.poll();
+  EXPECT_TRUE(first.valid());
+  EXPECT_EQ(t.stack().usage().connections, 1u);
+  EXPECT_EQ(t.counters().rst_out, Crowded::kConnections);
+}
+
+TEST(Abort, AllWhileAllAreBeingAbortedMeansThoseThatCameBetween) {
+  Crowded t;
+  t.stack().abort_all();
+  const Connection first = t.connect_to(5001);
+  t.stack().abort_all();
+  const Connection second = t.connect_to(5002);
+  t.poll();
+  EXPECT_FALSE(first.valid());
+  EXPECT_TRUE(second.valid());
+  EXPECT_EQ(t.stack().usage().connections, 1u);
+}
+
+// Whoever sleeps until next_deadline() polls in time to send what was staged between two polls.
+TEST(Abort, OfAHalfOpenConnectionAsksForAPoll) {
+  for (const bool all : {false, true}) {
+    SynReceived t;
+    if (all)
+      t.stack().abort_all();
+    else
+      t.stack().stop_listening(t.listener);
+    EXPECT_EQ(t.stack().next_deadline(), t.now());
+    t.poll();
+    t.out({seg("R.", 1, 1)});
+  }
 }
 
 // RFC 5961 3.2: only a RST with exactly the next number ends a connection; inside the window it is

@@ -141,7 +141,7 @@ class Stack {
   /// Closes every connection in order and refuses new ones; usage().connections falls to 0.
   void drain();
   /// Ends every connection that there is with a RST: some hundreds at the next poll, the others as
-  /// the port takes those RSTs, until usage().connections is 0.
+  /// the port takes those RSTs. Connections that come meanwhile are left alone.
   void abort_all();
 
  private:
