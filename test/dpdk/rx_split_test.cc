@@ -128,7 +128,7 @@ class RxSplitTest : public testing::Test {
 
   /// Splits it, taking so many frames at a time, and gives its buffers back.
   std::vector<Bytes> split(rte_mbuf* mbuf, std::size_t at_a_time = 2) {
-    RxSplit splitter;
+    RxSplit splitter(false);
     std::vector<Bytes> pieces;
     if (!splitter.begin(mbuf, 0)) {
       rte_pktmbuf_free(mbuf);
@@ -216,7 +216,7 @@ TEST_F(RxSplitTest, BuffersWithoutTextGiveNothing) {
 
 TEST_F(RxSplitTest, WhatIsNotTakenIsGivenBackAtTheEnd) {
   const Large how;
-  RxSplit splitter;
+  RxSplit splitter(false);
   ASSERT_TRUE(splitter.begin(chain(large_segment(how), how), 0));
   std::array<Frame, 1> one;
   ASSERT_EQ(splitter.take(one), 1u);
@@ -229,12 +229,29 @@ TEST_F(RxSplitTest, ABelievedVerdictCounts) {
   const Large how;
   Bytes whole = large_segment(how);
   whole[how.headers()] ^= 1;
-  RxSplit splitter;
+  RxSplit splitter(false);
   EXPECT_TRUE(splitter.begin(chain(whole, how), frame_flag::kRxL4ChecksumGood));
-  RxSplit other;
+  RxSplit other(false);
   rte_mbuf* intact = chain(large_segment(how), how);
   EXPECT_FALSE(other.begin(intact, frame_flag::kRxL4ChecksumBad));
   rte_pktmbuf_free(intact);
+}
+
+// What no device has looked at is summed up, unless whoever sent it is trusted, as with a segment
+// in one buffer.
+TEST_F(RxSplitTest, AMissingChecksumCountsWhereItIsTrusted) {
+  const std::uint64_t missing = frame_flag::kRxL4ChecksumGood | frame_flag::kRxL4ChecksumBad;
+  const Large how;
+  Bytes whole = large_segment(how);
+  RxSplit intact(false);
+  EXPECT_TRUE(intact.begin(chain(whole, how), missing));
+  whole[how.headers()] ^= 1;
+  RxSplit trusting(true);
+  EXPECT_TRUE(trusting.begin(chain(whole, how), missing));
+  RxSplit wary(false);
+  rte_mbuf* damaged = chain(whole, how);
+  EXPECT_FALSE(wary.begin(damaged, missing));
+  rte_pktmbuf_free(damaged);
 }
 
 // What one header cannot say of all pieces, or what is no TCP segment of the length that it claims.

@@ -101,6 +101,7 @@ DpdkPort::DpdkPort(const Device& device, std::uint16_t queue)
       rx_flags_mask_(device.trusted_rx_flags()),
       port_id_(device.port_id()),
       queue_(queue),
+      split_(info_.trust_missing_checksum),
       watch_link_(device.link_goes_under_polls()),
       link_check_cycles_(rte_get_tsc_hz() / kLinkChecksPerSecond) {}
 

@@ -64,11 +64,12 @@ bool RxSplit::has_room(const rte_mbuf* chain) const {
 // The pieces are given headers of their own, so what they carry must have been judged before.
 bool RxSplit::is_intact(const rte_mbuf* chain, std::uint64_t flags) const {
   using namespace frame_flag;
-  constexpr std::uint64_t kAnyBad = kRxL4ChecksumBad, kAnyGood = kRxL4ChecksumGood;
+  const bool says_good = (flags & kRxL4ChecksumGood) != 0,
+             says_bad = (flags & kRxL4ChecksumBad) != 0;
   const auto* ip = rte_pktmbuf_mtod_offset(chain, const std::byte*, ip_);
   if (!is_v6_ && static_cast<std::uint16_t>(~rte_raw_cksum(ip, tcp_ - ip_)) != 0) return false;
-  if ((flags & kAnyGood) != 0) return true;  // or both bits: not computed, but intact
-  if ((flags & kAnyBad) != 0) return false;
+  if (says_good && (!says_bad || trust_missing_checksum_)) return true;  // both: not computed
+  if (says_bad && !says_good) return false;
   const std::uint32_t pseudo =
       is_v6_ ? rte_ipv6_phdr_cksum(reinterpret_cast<const rte_ipv6_hdr*>(ip), 0)
              : rte_ipv4_phdr_cksum(reinterpret_cast<const rte_ipv4_hdr*>(ip), 0);

@@ -18,7 +18,8 @@ namespace tern::io {
 /// Thread: the port's.
 class RxSplit {
  public:
-  RxSplit() = default;
+  /// `trust_missing_checksum`: whether "not computed" is as good a verdict as "good" (PortInfo).
+  explicit RxSplit(bool trust_missing_checksum) : trust_missing_checksum_(trust_missing_checksum) {}
   ~RxSplit();  // frees what has not been taken
   RxSplit(const RxSplit&) = delete;
   RxSplit& operator=(const RxSplit&) = delete;
@@ -43,6 +44,7 @@ class RxSplit {
   rte_mbuf* detach();
   void write_headers(std::byte* at, std::size_t text, bool is_last) const;
 
+  const bool trust_missing_checksum_;
   std::array<std::byte, kMostHeaders> headers_;
   std::size_t ip_ = 0, tcp_ = 0, header_bytes_ = 0;  // TCP's place, all headers' length
   bool is_v6_ = false;
