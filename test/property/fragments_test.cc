@@ -17,16 +17,6 @@
 namespace tern::test {
 namespace {
 
-constexpr std::uint32_t kPeerIsn = 0xfffffff0;  // Script's
-
-Bytes segment_frame(Script& t, std::uint32_t seq, std::size_t bytes) {
-  Segment s = data(seq, bytes, 1, "P.");
-  s.seq += kPeerIsn;
-  s.ack += t.isn();
-  s.dont_fragment = false;
-  return build(s);
-}
-
 // Cut where it falls; in IPv6 the first one holds TCP's header.
 std::vector<Part> random_parts(Prng& random, std::size_t bytes) {
   std::vector<Part> parts;
@@ -57,7 +47,7 @@ TEST(FragmentsProperty, WholeOrNothing) {
   std::string expected;
   for (std::uint32_t id = 1; id <= 400; ++id) {
     const std::size_t bytes = 100 + random.below(1300);
-    const Bytes frame = segment_frame(t, seq, bytes);
+    const Bytes frame = build(t.absolute(data(seq, bytes, 1, "P.")));
     const std::vector<Part> parts = random_parts(random, payload_bytes_of(frame));
     std::vector<Bytes> frames;
     for (const Part& part : parts) {

@@ -13,8 +13,6 @@ namespace {
 
 using enum TcpState;
 
-constexpr std::uint32_t kPeerIsn = 0xfffffff0;  // Script's
-
 // WireMonitor knows no fragments.
 Given given_fragments() {
   Given given;
@@ -24,11 +22,7 @@ Given given_fragments() {
 
 // The frame of a segment of the peer's, with the stream's bytes for its numbers.
 Bytes frame_of(Script& t, std::uint32_t seq, std::size_t bytes) {
-  Segment s = data(seq, bytes, 1, "P.");
-  s.seq += kPeerIsn;
-  s.ack += t.isn();
-  s.dont_fragment = false;
-  return build(s);
+  return build(t.absolute(data(seq, bytes, 1, "P.")));
 }
 
 void in(Script& t, const std::vector<Bytes>& frames) {
@@ -85,9 +79,11 @@ TEST(Fragments, HoldNoFrames) {
   t.take();
 }
 
-// A device's verdict on a fragment says nothing of the segment.
+// A device's verdict on a fragment says nothing of the segment, even where it is believed.
 TEST(Fragments, TheChecksumIsLookedAt) {
-  Established t(given_fragments());
+  Given given = given_fragments();
+  given.claims_intact = true;
+  Established t(given);
   Bytes frame = frame_of(t, 1, 1000);
   frame.back() ^= std::byte{1};
   in(t, cut(frame, 400));
@@ -171,17 +167,7 @@ TEST(Fragments, OfAnEchoRequestAreAnsweredInFragments) {  // RFC 1122 3.2.2.6
                            request.begin() + static_cast<std::ptrdiff_t>(message) + 4,
                            request.end()))
         << "number and data as they came";
-    Bytes summed;
-    if (speaks_v6()) {
-      summed.assign(whole->begin() + 22, whole->begin() + 54);
-      const std::size_t length = whole->size() - message;
-      summed.resize(40);
-      summed[34] = std::byte(length >> 8), summed[35] = std::byte(length);
-      summed[39] = std::byte{58};
-    }
-    summed.insert(summed.end(), whole->begin() + static_cast<std::ptrdiff_t>(message),
-                  whole->end());
-    EXPECT_EQ(textbook_checksum(summed), 0u);
+    EXPECT_EQ(icmp_checksum_of(*whole), 0u);
   }
   EXPECT_EQ(t.counters().icmp_echo_replies, 3u);
 }
@@ -197,10 +183,7 @@ TEST(Fragments, OfEchoRepliesAreLimited) {
 
 TEST(Fragments, ASynInFragmentsOpens) {
   Listening t(given_fragments());
-  Segment syn = t.given.peer_syn;
-  syn.seq = kPeerIsn;
-  syn.dont_fragment = false;
-  in(t, cut(build(syn), speaks_v6() ? 24 : 8));
+  in(t, cut(build(t.absolute(t.given.peer_syn)), speaks_v6() ? 24 : 8));
   EXPECT_EQ(t.state(), kSynReceived);
   t.take();
 }
@@ -214,8 +197,7 @@ TEST(Fragments, AMarkOnOneIsAMarkOnTheWhole) {
   t.in(ack(1, 1));
   ASSERT_EQ(t.state(), kEstablished);
   t.take();
-  Segment s = data(1, 1000, 1, "P.");
-  s.seq += kPeerIsn, s.ack += t.isn(), s.dont_fragment = false;
+  Segment s = t.absolute(data(1, 1000, 1, "P."));
   std::vector<Bytes> frames;
   for (const std::uint8_t tos : {std::uint8_t{2}, std::uint8_t{3}, std::uint8_t{2}}) {
     s.tos = tos;

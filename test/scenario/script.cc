@@ -40,6 +40,10 @@ void ignore_unstated(const Segment& expected, Segment& sent) {
 // Whatever the environment says, where the test does.
 io::ModelPortConfig port_of(const Given& given) {
   io::ModelPortConfig port = test_port(numbered_host(1).port);
+  if (given.claims_intact) {
+    port.rx_checksum = io::ChecksumVerdict::kIntact;
+    port.trust_missing_checksum = true;
+  }
   if (given.tso_bytes == 0) return port;
   port.tx_checksum_offload = true;
   port.tso_bytes = given.tso_bytes;

@@ -36,6 +36,7 @@ struct Given {
   Duration round_trip{0};                       ///< from our SYN or SYN,ACK to the peer's answer
   bool answer_arp = true;
   std::uint32_t tso_bytes = 0;  ///< of large segments that the port cuts; they are seen cut
+  bool claims_intact = false;   ///< the port says so of all that arrives, and is believed
   /// The peer plays by the rules, so WireMonitor can judge what the stack sends.
   bool monitored = true;
 };
@@ -83,6 +84,8 @@ class Script {
   std::vector<Segment> take();  ///< without judging
   /// Its ISN for Path's ports, the absolute number.
   std::uint32_t isn() { return flow_of({}).our_isn; }
+  /// A segment of the peer's with the numbers that it has on the wire.
+  Segment absolute(Segment segment);
 
   // The application.
   Connection connection();  ///< the handler's last, or what connect() answered
@@ -117,7 +120,6 @@ class Script {
     std::uint32_t last_timestamp = 0;
   };
   Flow& flow_of(const Path& from_peer);
-  Segment absolute(Segment segment);
   Segment relative(Segment segment);
   std::uint32_t milliseconds() const;
   void step_to(Instant time);

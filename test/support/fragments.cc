@@ -112,32 +112,34 @@ std::optional<Bytes> join(const std::vector<Bytes>& fragments) {
   return whole;
 }
 
+std::uint16_t icmp_checksum_of(std::span<const std::byte> frame) {
+  constexpr std::size_t kAddresses6 = 8, kPseudoHeader6 = 40;
+  const std::size_t length = payload_bytes_of(frame);
+  Bytes summed;
+  if (is_v6(frame)) {
+    const auto addresses = frame.subspan(kLink + kAddresses6, 32);
+    summed.assign(addresses.begin(), addresses.end());
+    summed.resize(kPseudoHeader6);
+    put(summed, 34, length);
+    summed[39] = std::byte{58};
+  }
+  const auto message = frame.subspan(head_of(frame).size(), length);
+  summed.insert(summed.end(), message.begin(), message.end());
+  return textbook_checksum(summed);
+}
+
 Bytes echo_request(std::size_t bytes, std::uint16_t sequence) {
   const bool v6 = speaks_v6();
   Datagram datagram{.protocol = static_cast<std::uint8_t>(v6 ? 58 : 1), .fragment = 0};
-  Bytes message{std::byte(v6 ? 128 : 8),
-                std::byte{0},
-                std::byte{0},
-                std::byte{0},
-                std::byte{0x12},
-                std::byte{0x34},
-                std::byte(sequence >> 8),
-                std::byte(sequence)};
+  Bytes& message = datagram.payload;
+  message.assign(8, std::byte{0});
+  message[0] = std::byte(v6 ? 128 : 8);
+  put(message, 4, 0x1234);
+  put(message, 6, sequence);
   for (std::size_t i = 0; i < bytes; ++i) message.push_back(std::byte((i * 7 + i / 251) & 0xff));
-  Bytes summed;
-  if (v6) {
-    const auto add = [&](const IpAddress& a) {
-      for (const std::uint8_t octet : a.v6().octets()) summed.push_back(std::byte(octet));
-    };
-    add(datagram.path.source), add(datagram.path.destination);
-    summed.resize(40);
-    put(summed, 34, message.size());
-    summed[39] = std::byte{58};
-  }
-  summed.insert(summed.end(), message.begin(), message.end());
-  put(message, 2, textbook_checksum(summed));
-  datagram.payload = std::move(message);
-  return build(datagram);
+  Bytes frame = build(datagram);
+  put(frame, head_of(frame).size() + 2, icmp_checksum_of(frame));
+  return frame;
 }
 
 }  // namespace tern::test

@@ -33,6 +33,10 @@ std::uint32_t fragment_id_of(std::span<const std::byte> fragment);
 /// of the whole. Nothing if they are not exactly one datagram's, each byte once.
 std::optional<Bytes> join(const std::vector<Bytes>& fragments);
 
+/// The checksum of the ICMP or ICMPv6 message in a frame without extension headers: 0 if the one
+/// that it has is right; if it has 0, the right one.
+std::uint16_t icmp_checksum_of(std::span<const std::byte> frame);
+
 /// An ICMP or ICMPv6 echo request's frame from Path's peer, with `bytes` of data from stream(0).
 Bytes echo_request(std::size_t bytes, std::uint16_t sequence = 1);
 
