@@ -17,18 +17,27 @@ constexpr std::size_t kMessageOffset = wire::kEthernetHeaderBytes + wire::kIpv6H
 constexpr std::size_t kMaxQuoteBytes =
     Route6::kMinMtu - wire::kIpv6HeaderBytes - wire::kIcmpHeaderBytes;
 
-// Whether the packet, behind headers with options that were to be skipped, is an ICMPv6 error.
+bool is_extension(std::uint8_t next) {
+  using namespace wire::next_header;
+  return next == kHopByHop || next == kRouting || next == kDestinationOptions || next == kFragment;
+}
+
+// Whether the packet, behind headers with options that were to be skipped, is an ICMPv6 error, or a
+// later fragment of what may be one.
 bool is_icmp_error(std::span<const std::byte> packet) {
   using namespace wire::next_header;
+  constexpr std::uint16_t kOffsetMask = 0xfff8;
   std::uint8_t next = load_u8(&packet[6]);
   std::size_t at = wire::kIpv6HeaderBytes;
   for (unsigned headers = 0; headers < wire::kMaxExtensionHeaders; ++headers) {
     if (packet.size() < at + 8) return false;
     if (next == kIcmpv6) return (load_u8(&packet[at]) & 0x80) == 0;
-    if (next != kHopByHop && next != kRouting && next != kDestinationOptions && next != kFragment)
-      return false;
-    const std::size_t more = next == kFragment ? 0 : load_u8(&packet[at + 1]);
+    if (!is_extension(next)) return false;
+    const bool is_fragment = next == kFragment;
+    const std::size_t more = is_fragment ? 0 : load_u8(&packet[at + 1]);
     next = load_u8(&packet[at]);
+    if (is_fragment && (load_be16(&packet[at + 2]) & kOffsetMask) != 0)
+      return next == kIcmpv6 || is_extension(next);
     at += 8 * (more + 1);
   }
   return false;

@@ -133,6 +133,21 @@ TEST_F(ProblemTest, NoAnswerToAnErrorNobodyOrAGroup) {  // RFC 4443 2.4 (e)
   EXPECT_EQ(lines(), Lines{});
 }
 
+// RFC 4443 2.4 (e): what a later fragment is a part of cannot be told.
+TEST_F(ProblemTest, NoAnswerToALaterFragmentOfWhatMayBeAnError) {
+  const auto odd_fragment = [&](std::uint8_t next, std::uint8_t offset) {
+    MessageBytes bytes(8 + 9, std::byte{0xff});
+    bytes[0] = std::byte{next}, bytes[1] = bytes[2] = std::byte{0};
+    bytes[3] = static_cast<std::byte>(offset | 1);
+    receive_packet(44, bytes);
+    return lines().size();
+  };
+  EXPECT_EQ(odd_fragment(58, 0), 1U) << "no error's first one";
+  EXPECT_EQ(odd_fragment(58, 8), 0U);
+  EXPECT_EQ(odd_fragment(60, 8), 0U);
+  EXPECT_EQ(odd_fragment(6, 8), 1U);
+}
+
 TEST_F(ProblemTest, ReportsAreLimited) {
   for (unsigned i = 0; i < 1000; ++i) receive_packet(17, MessageBytes(20));
   EXPECT_EQ(lines().size(), Icmp6Responder::kErrorBurst);
