@@ -30,6 +30,23 @@ void expect(bool condition, const char* what) {
   std::exit(1);
 }
 
+// What is counted must have gone the predicted path, and nothing else.
+class PredictedOnly {
+ public:
+  explicit PredictedOnly(const TcpScript& script)
+      : script_(script),
+        slow_(script.counters().rx_slow),
+        predicted_(script.counters().rx_predicted_data) {}
+  void check(std::uint64_t segments) const {
+    expect(script_.counters().rx_predicted_data - predicted_ == segments, "off the predicted path");
+    expect(script_.counters().rx_slow == slow_, "on the slow path");
+  }
+
+ private:
+  const TcpScript& script_;
+  const std::uint64_t slow_, predicted_;
+};
+
 // Rounds of one 64-byte segment on each connection; `echoes` says whether they come back.
 std::uint64_t rounds(ConnectionHandler& server, bool echoes) {
   TcpScript script(kConnections, server);
@@ -48,13 +65,11 @@ std::uint64_t rounds(ConnectionHandler& server, bool echoes) {
   // What happens once, such as the first use of a chunk, is over after two.
   round();
   round();
-  const std::uint64_t slow = script.counters().rx_slow;
-  const std::uint64_t predicted = script.counters().rx_predicted_data;
+  const PredictedOnly predicted(script);
   script.poll_with(gate_poll);
   for (unsigned i = 0; i < kRounds; ++i) round();
   constexpr std::uint64_t kSegments = std::uint64_t{kRounds} * kConnections;
-  expect(script.counters().rx_predicted_data - predicted == kSegments, "off the predicted path");
-  expect(script.counters().rx_slow == slow, "on the slow path");
+  predicted.check(kSegments);
   return kSegments;
 }
 
@@ -66,6 +81,27 @@ std::uint64_t predicted_receive() {
 std::uint64_t echo() {
   Echo server;
   return rounds(server, true);
+}
+
+// Full segments of one connection, in bursts: what an upload is.
+std::uint64_t stream_receive() {
+  constexpr std::uint32_t kFullSegment = 1448;
+  Sink sink;
+  TcpScript script(1, sink);
+  script.establish_all();
+  const auto burst = [&] {
+    for (std::size_t i = 0; i < kBurst; ++i) script.send(script.peers()[0], kAck, kFullSegment);
+    script.poll();
+    script.port().clear_sent();
+  };
+  burst();
+  burst();
+  const PredictedOnly predicted(script);
+  script.poll_with(gate_poll);
+  for (unsigned i = 0; i < kRounds; ++i) burst();
+  constexpr std::uint64_t kSegments = std::uint64_t{kRounds} * kBurst;
+  predicted.check(kSegments);
+  return kSegments;
 }
 
 std::uint64_t connect_close() {
@@ -81,8 +117,9 @@ std::uint64_t connect_close() {
 std::uint64_t run(std::string_view path) {
   if (path == "predicted_receive") return predicted_receive();
   if (path == "echo") return echo();
+  if (path == "stream_receive") return stream_receive();
   if (path == "connect_close") return connect_close();
-  std::fprintf(stderr, "usage: paths predicted_receive|echo|connect_close\n");
+  std::fprintf(stderr, "usage: paths predicted_receive|echo|stream_receive|connect_close\n");
   std::exit(2);
 }
 

@@ -41,29 +41,33 @@ void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_count
   if (count == 0) return 0;
   ++counters_.rx_bursts;
   counters_.rx_frames += count;
+  Slot* const slots = slots_.data() + 1;
   for (std::size_t i = 0; i < count + kLookUpBehind; ++i) {
-    if (i < count) parse(slots_[i], frames_[i]);
-    if (i >= kLookUpBehind) look_up(slots_[i - kLookUpBehind]);
+    if (i < count) parse(slots[i], slots[i - 1], frames_[i]);
+    if (i >= kLookUpBehind) look_up(slots[i - kLookUpBehind], slots[i - kLookUpBehind - 1]);
   }
   process_burst(count, now);
   return count;
 }
 
-// Pass 1: parse, checksum verdict, hash, prefetch the table slot.
-void StackImpl::parse(Slot& slot, const Frame& frame) {
+// Pass 1: parse, checksum verdict, hash, prefetch the table slot. A run of segments of one flow is
+// hashed once.
+void StackImpl::parse(Slot& slot, const Slot& before, const Frame& frame) {
   counters_.rx_bytes += frame.length;
   wire::parse_frame(frame, parse_context_, slot.parsed);
   if (slot.parsed.kind != wire::FrameKind::kTcp4) [[unlikely]] {
+    slot.tuple = {};  // no segment's: no address is 0
     if (slot.parsed.kind != wire::FrameKind::kTcp6) return;
     name_addresses(slot);
   }
-  hash_tuple(slot);
-  engine_.table.prefetch(slot.hash);
-}
-
-[[gnu::always_inline]] inline void StackImpl::hash_tuple(Slot& slot) {
   slot.tuple = tuple_of(slot.parsed.segment);
+  // The port is what differs most often.
+  if (slot.tuple.remote_port == before.tuple.remote_port && slot.tuple == before.tuple) {
+    slot.hash = before.hash;
+    return;
+  }
   slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+  engine_.table.prefetch(slot.hash);
 }
 
 void StackImpl::name_addresses(Slot& slot) const {
@@ -73,9 +77,13 @@ void StackImpl::name_addresses(Slot& slot) const {
   s.destination_address = flow::AddressBook::kFirstOwn + slot.parsed.own6;
 }
 
-// Pass 2: probe, prefetch the TCB, all of it: an echo touches every line.
-void StackImpl::look_up(Slot& slot) {
+// Pass 2: probe, prefetch the TCB, all of it: an echo touches every line. Once for a run.
+void StackImpl::look_up(Slot& slot, const Slot& before) {
   if (!is_tcp(slot.parsed)) return;
+  if (slot.hash == before.hash) {
+    slot.candidate = before.candidate;  // which is a guess, as ever
+    return;
+  }
   slot.candidate = engine_.table.candidate(slot.hash);
   if (!tcp::names_tcb(slot.candidate)) return;  // nor does kNoIndex
   const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
@@ -93,17 +101,17 @@ void StackImpl::prefetch_send_chunk(const Slot& slot) const {
 void StackImpl::process_burst(std::size_t count, Instant now) {
   if (!port_.wants_drops()) {
     for (std::size_t i = 0; i < count; ++i) {
-      if (i + kSendChunksAhead < count) prefetch_send_chunk(slots_[i + kSendChunksAhead]);
-      if (is_tcp(slots_[i].parsed)) [[likely]]
-        process_segment(slots_[i], frames_[i]);
+      if (i + kSendChunksAhead < count) prefetch_send_chunk(slot_of(i + kSendChunksAhead));
+      if (is_tcp(slot_of(i).parsed)) [[likely]]
+        process_segment(slot_of(i), frames_[i]);
       else
-        process_frame(slots_[i], frames_[i], now);
+        process_frame(slot_of(i), frames_[i], now);
     }
     return;
   }
   Counters before = counters_;
   for (std::size_t i = 0; i < count; ++i) {
-    process_frame(slots_[i], frames_[i], now);
+    process_frame(slot_of(i), frames_[i], now);
     tell_of_drop(i, before);
   }
 }
@@ -261,7 +269,10 @@ void StackImpl::process_whole(Slot& slot, Frame& frame, Instant now) {
   }
   slot.parsed.fragment_header6 = true;
   if (slot.parsed.kind == wire::FrameKind::kTcp6) name_addresses(slot);
-  if (is_tcp(slot.parsed)) hash_tuple(slot);
+  if (is_tcp(slot.parsed)) {
+    slot.tuple = tuple_of(slot.parsed.segment);
+    slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+  }
   slot.candidate = kNoIndex;
   frame.flags &= ~frame_flag::kHandedOver;
   engine_.receive_buffers.set_copy_only(true);

@@ -88,12 +88,12 @@ class StackImpl {
     wire::ParsedFrame parsed;
     flow::FourTuple4 tuple;
     std::uint32_t hash;
-    std::uint32_t candidate;
+    std::uint32_t candidate = kNoIndex;
   };
   std::size_t receive_burst(Instant now);
-  void parse(Slot& slot, const Frame& frame);
-  void hash_tuple(Slot& slot);
-  void look_up(Slot& slot);
+  Slot& slot_of(std::size_t frame) { return slots_[1 + frame]; }
+  void parse(Slot& slot, const Slot& before, const Frame& frame);
+  void look_up(Slot& slot, const Slot& before);
   void prefetch_send_chunk(const Slot& slot) const;
   void process_burst(std::size_t count, Instant now);
   [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
@@ -186,7 +186,7 @@ class StackImpl {
   bool stalled_ = false;          // output waits for the port: for frames, or for room in its ring
   std::uint32_t abort_next_ = kNoIndex;  // the first connection that abort_all() has still to end
   std::array<Frame, kBurst> frames_;
-  std::array<Slot, kBurst> slots_;
+  std::array<Slot, 1 + kBurst> slots_;  // the first is nobody's, and stands before frames_[0]'s
 };
 
 }  // namespace tern

@@ -65,6 +65,22 @@ void begin_round(Engine& e, Tcb& c, SeqNum read) {
   begin_round(e, c, read);
 }
 
+[[gnu::noinline]] void consider_update(Engine& e, Tcb& c, std::uint32_t promised,
+                                       std::uint32_t buffer) {
+  if (c.has(flag::kAckNow)) return;  // which will tell the window as it is then
+  const std::uint32_t room = buffer_room(e, c);
+  if (room <= promised) return;
+  const std::uint32_t step = room - promised;
+  // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
+  const bool worth = step >= buffer / 2 ||
+                     (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
+  // Where memory is scarce the window is one segment, and shut when that has come: at once again.
+  const bool nothing_left = promised == 0 && bytes_held(c) == 0;
+  if (!worth && !nothing_left) return;
+  c.set(flag::kAckNow);
+  e.schedule_output(c);
+}
+
 }  // namespace
 
 std::uint32_t receive_buffer_of(const Engine& e, const Tcb& c) {
@@ -104,17 +120,7 @@ void on_buffer_freed(Engine& e, Tcb& c) {
   const std::uint32_t buffer = largest_window(e, c);
   // At once out of the commonest case: even with all of the buffer free the step is a small one.
   if (promised > 0 && buffer < promised + std::min(2u * c.rcv_mss, buffer / 2)) return;
-  const std::uint32_t room = buffer_room(e, c);
-  if (room <= promised) return;
-  const std::uint32_t step = room - promised;
-  // As FreeBSD does: half the buffer, or two segments when that is a good part of what is left.
-  const bool worth = step >= buffer / 2 ||
-                     (step >= 2u * c.rcv_mss && (step >= buffer / 4 || promised <= buffer / 8));
-  // Where memory is scarce the window is one segment, and shut when that has come: at once again.
-  const bool nothing_left = promised == 0 && bytes_held(c) == 0;
-  if (!worth && !nothing_left) return;
-  c.set(flag::kAckNow);
-  e.schedule_output(c);
+  consider_update(e, c, promised, buffer);
 }
 
 void update_send_window(Engine& e, Tcb& c, const wire::TcpSegment& s) {

@@ -74,6 +74,21 @@ TEST(Checksum, BigBlocks) {
   }
 }
 
+// So long that a vector's 32-bit lanes overflow unless they are emptied in between.
+TEST(Checksum, LongerThanTheLanesOfAVectorHold) {
+  Prng prng(kSeed);
+  constexpr std::size_t kLength = (5u << 20) + 13;
+  Bytes bytes(kLength);
+  EXPECT_EQ(our_checksum(bytes), 0xffff);
+  for (const std::byte value : {std::byte{0xff}, std::byte{0x80}, std::byte{0x7f}}) {
+    std::fill(bytes.begin(), bytes.end(), value);
+    EXPECT_EQ(our_checksum(bytes), textbook_checksum(bytes));
+    Bytes to(kLength);
+    EXPECT_EQ(swapped(checksum_finish(checksum_copy(to.data(), bytes))), textbook_checksum(bytes));
+    EXPECT_EQ(to, bytes);
+  }
+}
+
 TEST(Checksum, EveryCarry) {
   for (const std::size_t length : {0u, 2u, 3u, 4u, 8u, 12u, 31u, 32u, 33u, 65535u}) {
     const Bytes ones(length, std::byte{0xff});
