@@ -77,7 +77,7 @@ void StackImpl::name_addresses(Slot& slot) const {
   s.destination_address = flow::AddressBook::kFirstOwn + slot.parsed.own6;
 }
 
-// Pass 2: probe, prefetch the TCB, all of it: an echo touches every line. Once for a run.
+// Pass 2: probe, prefetch the TCB, as much of it as an echo touches. Once for a run.
 void StackImpl::look_up(Slot& slot, const Slot& before) {
   if (!is_tcp(slot.parsed)) return;
   if (slot.hash == before.hash) {
@@ -87,7 +87,7 @@ void StackImpl::look_up(Slot& slot, const Slot& before) {
   slot.candidate = engine_.table.candidate(slot.hash);
   if (!tcp::names_tcb(slot.candidate)) return;  // nor does kNoIndex
   const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
-  for (std::size_t at = 0; at < sizeof(tcp::Tcb); at += 64) __builtin_prefetch(line + at);
+  for (std::size_t at = 0; at < tcp::kWarmTcbBytes; at += 64) __builtin_prefetch(line + at);
 }
 
 // What a segment acknowledges lies in the send queue's first chunk, whose place the TCB tells once

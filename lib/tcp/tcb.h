@@ -127,9 +127,12 @@ struct HeaderTemplate {
 };
 static_assert(sizeof(HeaderTemplate) == 60);
 
+/// What an echo touches of a Tcb: its first lines.
+inline constexpr std::size_t kWarmTcbBytes = 6 * 64;
+
 /// Transmission control block: all that is known of one connection. Split by use: line 0 is what an
 /// in-order segment or a pure ACK touches, lines 1 and 2 sending, RTT and timers, line 3 the header
-/// template, the rest is cold. Names are RFC 9293's (3.3.1).
+/// template, lines 4 and 5 the rest of an echo, line 6 is cold. Names are RFC 9293's (3.3.1).
 struct alignas(64) Tcb {
   // Line 0: identity, receive sequence variables, the send edge.
   flow::FourTuple4 tuple;
@@ -171,37 +174,24 @@ struct alignas(64) Tcb {
   alignas(64) HeaderTemplate header;
   std::uint32_t sack_sender;  // in Engine::sack_senders, if kSackSender
 
-  // Cold.
+  // Lines 4, 5: what else an echo touches, and below it what has found room.
   ConnectionHandler* handler;
   std::uint64_t user_data;
   union {
     SeqNum iss{};           // in the handshake
     std::uint32_t grow_at;  // later: at this rcv_nxt the size of the receive buffer is looked at
   };
-  union {
-    SeqNum irs{};
-    Tick grow_since;  // when half a buffer before grow_at had been read
-  };
   SeqNum recover;           // RFC 6582, RFC 6675 RecoveryPoint; RFC 8985 TLP.end_seq if kLossProbe
   SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
-  SeqNum peer_fin_seq;      // sequence number of the peer's FIN, if kFinSeen
   std::uint32_t max_snd_wnd;
-  std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
-  std::uint32_t rtt_start_us;    // Engine::now_us
-  std::uint32_t next_challenge;  // no limited ACK before this (RFC 5961), in kChallengeUnit
-  std::uint32_t ts_recent_age;   // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
-  Tick last_sent;                // last data sent, for the idle restart (RFC 5681 4.1)
-  std::uint32_t ts_offset;       // of our timestamps
-  std::uint32_t time_out_timestamp;  // our timestamp at the last RTO
+  std::uint32_t rtt_start_us;   // Engine::now_us
+  std::uint32_t ts_recent_age;  // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
+  Tick last_sent;               // last data sent, for the idle restart (RFC 5681 4.1)
+  std::uint32_t ts_offset;      // of our timestamps
   std::uint32_t generation;
-  IndexLinks ready_links, output_links, starved_links;
-  Reassembly reassembly;
-  std::uint32_t segments_retransmitted;
   std::uint64_t bytes_received, bytes_acked;
-  Tick stalled_since;  // what timed out first was sent; only if time-outs are unanswered
-  SeqNum rcv_up;       // RCV.UP, if after rcv_nxt (RFC 9293 3.8.5)
-  Tick user_timeout;   // RFC 5482's local value, in ticks; 0 = none
-  Tick keepalive_idle, keepalive_interval;  // ticks; keepalive_idle 0 = off
+  IndexLinks ready_links, output_links;
+  Tick user_timeout;       // RFC 5482's local value, in ticks; 0 = none
   std::uint16_t rcv_mss;   // largest segment the peer has sent: how much is "two full segments"
   std::uint16_t peer_mss;  // as announced, or 536 (MUST-15)
   CloseReason close_reason : 4;
@@ -225,7 +215,23 @@ struct alignas(64) Tcb {
   std::uint16_t reo_steps : 4;          // RACK.reo_wnd_mult - 1
   std::uint16_t buffer_doublings : 4;   // of config.receive_buffer
   std::uint16_t lingering : 1;          // keepalive_interval is how long at most
-  wire::SackBlock dsack;                // the last duplicate that arrived, if kDsack
+  std::uint32_t time_out_timestamp;     // our timestamp at the last RTO
+  Tick stalled_since;            // what timed out first was sent; only if time-outs are unanswered
+  std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
+  SeqNum peer_fin_seq;           // sequence number of the peer's FIN, if kFinSeen
+
+  // Line 6: what only losses, gaps and silence touch.
+  Reassembly reassembly;
+  IndexLinks starved_links;
+  wire::SackBlock dsack;         // the last duplicate that arrived, if kDsack
+  std::uint32_t next_challenge;  // no limited ACK before this (RFC 5961), in kChallengeUnit
+  union {
+    SeqNum irs{};
+    Tick grow_since;  // when half a buffer before grow_at had been read
+  };
+  std::uint32_t segments_retransmitted;
+  SeqNum rcv_up;                            // RCV.UP, if after rcv_nxt (RFC 9293 3.8.5)
+  Tick keepalive_idle, keepalive_interval;  // ticks; keepalive_idle 0 = off
 
   bool has(std::uint32_t f) const { return (flags & f) != 0; }
   void set(std::uint32_t f) { flags |= f; }
@@ -238,6 +244,7 @@ struct alignas(64) Tcb {
 };
 static_assert(offsetof(Tcb, receive_queue) == 64, "line 0 ends where the queues begin");
 static_assert(offsetof(Tcb, header) == 192, "sending and timers take lines 1 and 2");
+static_assert(offsetof(Tcb, reassembly) <= kWarmTcbBytes, "an echo does without the last line");
 static_assert(sizeof(Tcb) <= 448,
               "with a table slot pair, a wheel node and Extras: <= 512 bytes a connection");
 
