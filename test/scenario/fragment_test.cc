@@ -188,6 +188,20 @@ TEST(Fragments, ASynInFragmentsOpens) {
   t.take();
 }
 
+// RFC 6946 4: a fragment header, or a number, of a whole packet has no part in anything.
+TEST(Fragments, AWholePacketIsNoPartOfAnotherOfItsNumber) {
+  Established t(given_fragments());
+  const std::vector<Bytes> parts = cut(frame_of(t, 1, 1000), 400);
+  const Bytes other = frame_of(t, 1, 100);
+  in(t, {parts[0], fragment_of(other, {0, payload_bytes_of(other), false})});
+  EXPECT_EQ(text_of(t), stream(0, 100));
+  EXPECT_EQ(t.stack().usage().reassembling, 1u);
+  in(t, {parts[1], parts[2]});
+  EXPECT_EQ(text_of(t), stream(0, 1000));
+  EXPECT_EQ(t.counters().fragments_in, 3u);
+  t.take();
+}
+
 // RFC 3168 5.3: marked, where each part could have been.
 TEST(Fragments, AMarkOnOneIsAMarkOnTheWhole) {
   Given given = given_fragments();

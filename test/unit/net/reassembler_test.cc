@@ -113,6 +113,21 @@ TEST_P(ReassemblerTest, KeepsApartWhatHasAnotherNameAndOnlyThat) {
   EXPECT_EQ(take(test::cut(a, 64, 1)[1]), a);
 }
 
+TEST_P(ReassemblerTest, TheDestinationAndIPv4sProtocolAreOfTheName) {
+  const Bytes a = whole(family(), 100);
+  std::vector<std::size_t> places{family().header() - 1};
+  if (!family().v6) places.push_back(23);  // in IPv6 the first fragment says
+  for (const std::size_t at : places) {
+    Bytes other = a;
+    other[at] ^= std::byte{3};
+    EXPECT_TRUE(take(test::cut(a, 64)[0]).empty());
+    EXPECT_TRUE(take(test::cut(other, 64)[1]).empty()) << at;
+    EXPECT_EQ(take(test::cut(a, 64)[1]), a) << at;
+    now_ += 60s;
+    EXPECT_EQ(expire(), 1U);
+  }
+}
+
 // Each way in which two fragments can overlap, in both orders.
 TEST_P(ReassemblerTest, OverlapsSpoilTheDatagram) {
   const Bytes frame = whole(family(), 400);
