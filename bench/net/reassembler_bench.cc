@@ -21,8 +21,9 @@ void BM_FragmentFlood(benchmark::State& state) {
   const std::span<std::byte> packet = std::span(bytes).subspan(wire::kEthernetHeaderBytes);
   std::uint32_t source = 0x0b000000;
   const auto take_next = [&] {
+    ++source;
     wire::write_fragment4(packet.data(),
-                          {.source = ++source,
+                          {.source = source,
                            .destination = 0x0a000001,
                            .total_bytes = static_cast<std::uint16_t>(packet.size()),
                            .protocol = wire::ip_protocol::kTcp},
