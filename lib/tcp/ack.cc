@@ -55,7 +55,7 @@ Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
 [[gnu::noinline]] void advance_recovery(Engine& e, Tcb& c, std::uint32_t bytes_acked) {
   if (c.snd_una.at_or_after(c.recover)) {
     if (is_probe_repair(e, c))
-      c.congestion.end_recovery();
+      end_probe_repair(e, c);
     else
       c.congestion.on_recovery_exit(c.flight());
     c.clear(flag::kInRecovery);

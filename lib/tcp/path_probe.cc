@@ -152,11 +152,18 @@ bool lies_in_probe(const Engine& e, const Tcb& c, SeqNum begin, SeqNum end) {
 
 void set_probe_repair(Engine& e, Tcb& c, bool on) {
   if (on || c.has(flag::kExtras)) extras_of(e, c).probe_repair = on;
+  if (on) c.ssthresh_kept = c.congestion.ssthresh();
 }
 
 bool is_probe_repair(const Engine& e, const Tcb& c) {
   const Extras* x = extras_if_any(e, c);
   return x != nullptr && x->probe_repair;
+}
+
+void end_probe_repair(Engine& e, Tcb& c) {
+  c.congestion.end_recovery();
+  c.congestion.raise_ssthresh(c.ssthresh_kept);
+  set_probe_repair(e, c, false);
 }
 
 }  // namespace tern::tcp

@@ -48,8 +48,10 @@ void note_probe_too_big(Engine& e, Tcb& c, SeqNum seq, std::uint16_t mss);
 bool is_probe_outstanding(const Engine& e, const Tcb& c);
 bool lies_in_probe(const Engine& e, const Tcb& c, SeqNum begin, SeqNum end);
 
-/// The recovery that begins is of the probe alone; and whether the one that goes on is.
+/// The recovery that begins, before congestion control hears of it, is of the probe alone; and
+/// whether the one that goes on is. It leaves cwnd and ssthresh as they were (RFC 8899 3).
 void set_probe_repair(Engine& e, Tcb& c, bool on);
 bool is_probe_repair(const Engine& e, const Tcb& c);
+void end_probe_repair(Engine& e, Tcb& c);
 
 }  // namespace tern::tcp

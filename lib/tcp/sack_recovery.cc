@@ -122,8 +122,11 @@ void enter_recovery(Engine& e, Tcb& c, SackSender& sender, std::uint32_t deliver
   restart_time_out(e, c, sender);
 }
 
-void leave_recovery(Tcb& c) {
-  c.congestion.end_recovery();
+void leave_recovery(Engine& e, Tcb& c) {
+  if (is_probe_repair(e, c))
+    end_probe_repair(e, c);
+  else
+    c.congestion.end_recovery();
   narrow_reordering_window(c);
   c.clear(flag::kInRecovery | flag::kRecoverValid);
 }
@@ -177,7 +180,7 @@ void on_sack(Engine& e, Tcb& c, const wire::TcpSegment& s, std::uint32_t acked) 
   const std::uint32_t news = take_news(e, c, sender, s, acked);
   if (c.has(flag::kInRecovery)) {
     if (acked > 0 && c.snd_una != c.snd_max) restart_time_out(e, c, sender);
-    if (c.snd_una.at_or_after(c.recover)) leave_recovery(c);
+    if (c.snd_una.at_or_after(c.recover)) leave_recovery(e, c);
   } else if (acked == 0 && news > 0) {
     note_duplicate_ack(e, c);
   }
@@ -208,6 +211,7 @@ void on_lost_repetition(Engine& e, Tcb& c, SackSender& sender) {
   if (sender.reduced_again && c.snd_una.before(sender.reduced_at)) return;
   sender.reduced_again = true;
   sender.reduced_at = c.snd_max;
+  set_probe_repair(e, c, false);  // nor was it too large
   c.congestion.on_loss({.flight_bytes = c.congestion.ssthresh(), .now = e.now});
   sender.prr.start(std::max<std::uint32_t>(sender.log.in_flight(), c.snd_mss));
 }

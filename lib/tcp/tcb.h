@@ -184,7 +184,10 @@ struct alignas(64) Tcb {
   SeqNum recover;           // RFC 6582, RFC 6675 RecoveryPoint; RFC 8985 TLP.end_seq if kLossProbe
   SeqNum snd_wl1, snd_wl2;  // seq and ack of the last window update
   std::uint32_t max_snd_wnd;
-  std::uint32_t rtt_start_us;   // Engine::now_us
+  union {
+    std::uint32_t rtt_start_us{};  // Engine::now_us, if kTiming
+    std::uint32_t ssthresh_kept;   // in a recovery of a path probe alone, which times nothing
+  };
   std::uint32_t ts_recent_age;  // when ts_recent was taken, in kTimestampAgeUnit (RFC 7323 5.5)
   Tick last_sent;               // last data sent, for the idle restart (RFC 5681 4.1)
   std::uint32_t ts_offset;      // of our timestamps

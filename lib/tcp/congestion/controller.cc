@@ -49,6 +49,10 @@ void CongestionController::end_recovery() {
   visit(*this, [](auto& a) { a.end_recovery(); });
 }
 
+void CongestionController::raise_ssthresh(std::uint32_t bytes) {
+  visit(*this, [=](auto& a) { a.raise_ssthresh(bytes); });
+}
+
 void CongestionController::on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data) {
   visit(*this, [&](auto& a) { a.on_rto(flight_bytes, first_timeout_of_this_data); });
 }

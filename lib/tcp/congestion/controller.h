@@ -44,6 +44,9 @@ class CongestionController {
   void set_recovery_window(std::uint32_t bytes);
   void end_recovery();
 
+  /// To at least so many bytes: what was lost was no congestion, so slow start goes on that far.
+  void raise_ssthresh(std::uint32_t bytes);
+
   /// The retransmission timer expired, for the first time or again for the same data.
   void on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data);
 

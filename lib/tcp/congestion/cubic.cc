@@ -227,6 +227,14 @@ void Cubic::on_recovery_exit(std::uint32_t flight_bytes) {
 
 void Cubic::end_recovery() { set_cwnd(ssthresh_); }
 
+void Cubic::raise_ssthresh(std::uint32_t bytes) {
+  if (bytes <= ssthresh_) return;
+  ssthresh_ = bytes;
+  if (!in_first_slow_start()) return;
+  slow_start_ = {UINT32_MAX, UINT32_MAX, 0, 0};  // what was measured is gone
+  samples_ = 0;
+}
+
 void Cubic::on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data) {
   if (first_timeout_of_this_data) reduce(flight_bytes);
   cwnd_ = mss_;

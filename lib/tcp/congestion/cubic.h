@@ -24,6 +24,7 @@ class Cubic {
   void on_recovery_exit(std::uint32_t flight_bytes);
   void set_recovery_window(std::uint32_t bytes) { set_cwnd(bytes); }
   void end_recovery();
+  void raise_ssthresh(std::uint32_t bytes);
   void on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data);
   void on_syn_losses() { cwnd_ = mss_; }
   void on_idle_restart();

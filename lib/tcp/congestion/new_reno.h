@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tcp/congestion/event.h"
@@ -21,6 +22,7 @@ class NewReno {
   void on_recovery_exit(std::uint32_t flight_bytes);
   void set_recovery_window(std::uint32_t bytes) { set_cwnd(bytes); }
   void end_recovery();
+  void raise_ssthresh(std::uint32_t bytes) { ssthresh_ = std::max(ssthresh_, bytes); }
   void on_rto(std::uint32_t flight_bytes, bool first_timeout_of_this_data);
   void on_syn_losses();
   void on_idle_restart();
