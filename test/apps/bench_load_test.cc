@@ -157,7 +157,7 @@ TEST_F(BenchLoad, StreamSends) {
   add_client(client_options(Mode::kStream, 1), 10us);
   open_all();
   client_->start(simulation_.now());
-  run_for(5ms);
+  run_for(1ms);
   EXPECT_GT(server_->totals().bytes_in, 1'000'000u);
   end();
 }
@@ -167,7 +167,7 @@ TEST_F(BenchLoad, MaertsReceives) {
   add_client(client_options(Mode::kMaerts, 1), 10us);
   open_all();
   client_->start(simulation_.now());
-  run_for(5ms);
+  run_for(1ms);
   EXPECT_GT(client_->totals().bytes_in, 1'000'000u);
   end();
 }
@@ -445,7 +445,7 @@ TEST_F(RawLoad, StreamSends) {
   add_raw(client_options(Mode::kStream, 1), 10us);
   open_raw();
   raw_->start(simulation_.now());
-  run_raw(5ms);
+  run_raw(1ms);
   EXPECT_GT(server_->totals().bytes_in, 1'000'000u);
   EXPECT_EQ(server_host_->stack().counters().rx_out_of_order, 0u);
   end_raw();
@@ -456,7 +456,7 @@ TEST_F(RawLoad, MaertsReceives) {
   add_raw(client_options(Mode::kMaerts, 1), 10us);
   open_raw();
   raw_->start(simulation_.now());
-  run_raw(5ms);
+  run_raw(1ms);
   EXPECT_GT(raw_->totals().bytes_in, 1'000'000u);
   EXPECT_EQ(server_host_->stack().counters().retransmitted, 0u);
   end_raw();
