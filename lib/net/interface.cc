@@ -12,7 +12,7 @@ namespace {
 
 constexpr NeighbourPolicy kArpPolicy{.ether_type = wire::ether_type::kIpv4,
                                      .reachable_time = NeighbourTable::kReachableTime,
-                                     .goes_stale = false,
+                                     .uses_delay = false,
                                      .max_waiting = NeighbourTable::kMaxWaiting};
 
 // One purpose each of the key that the interface is given.

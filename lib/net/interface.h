@@ -58,7 +58,7 @@ class Interface {
 
   /// Changes whenever an answer that link_header gave earlier may no longer be right, and when an
   /// entry in use has been verified, so that those who remember its header come and use it again;
-  /// an entry that nobody came for is forgotten after 60 s. Never 0.
+  /// an entry that nobody came for is stale after 60 s. Never 0.
   std::uint32_t generation() const { return generation_.value(); }
 
   /// TCP gets no answer from `destination` (RFC 9293 MUST-20, R1): whether the next hop is there is

@@ -19,7 +19,7 @@ std::uint32_t jitter_of(const SipKey& key) {
 NeighbourPolicy policy(const SipKey& key) {
   return {.ether_type = wire::ether_type::kIpv6,
           .reachable_time = jittered(Interface6::kReachableTime, jitter_of(key)),
-          .goes_stale = true,
+          .uses_delay = true,
           .max_waiting = NeighbourTable::kMaxWaiting6};
 }
 

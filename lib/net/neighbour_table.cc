@@ -256,7 +256,8 @@ void NeighbourTable::wake(std::uint32_t index, Instant now) {
   if (entry.state == NeighbourState::kIdle ||
       (entry.state == NeighbourState::kFailed && !held_down))
     begin_resolution(index, now);
-  if (entry.state == NeighbourState::kStale) begin_delay(index, now);
+  if (entry.state == NeighbourState::kStale)
+    policy_.uses_delay ? begin_delay(index, now) : verify(index, now);
 }
 
 std::uint32_t NeighbourTable::insert(std::uint32_t address, bool displace_used) {
@@ -351,7 +352,7 @@ void NeighbourTable::make_stale(std::uint32_t index, const MacAddress& mac, Inst
   set_timer(index, nullptr, kNever);
   if (entry.waiting_count == 0) return;
   send_waiting(index);
-  begin_delay(index, now);
+  wake(index, now);
 }
 
 // Time for those above to hear from the neighbour by themselves.
@@ -379,8 +380,9 @@ void NeighbourTable::on_deadline(std::uint32_t index, Instant now) {
   TERN_ASSERT(entry.state != NeighbourState::kIdle && entry.state != NeighbourState::kStale);
   switch (entry.state) {
     case NeighbourState::kReachable:
-      if (policy_.goes_stale) return make_stale(index, entry.mac, entry.since);
-      return entry.used || entry.pinned ? verify(index, now) : remove(index);
+      if (!policy_.uses_delay && (entry.used || entry.pinned)) return verify(index, now);
+      if (!policy_.uses_delay && !entry.ever_used) return remove(index);
+      return make_stale(index, entry.mac, entry.since);
     case NeighbourState::kDelay:
       return verify(index, now);
     case NeighbourState::kVerifying:

@@ -22,10 +22,10 @@ namespace tern::net {
 struct NeighbourPolicy {
   std::uint16_t ether_type = 0;
   Duration reachable_time{};
-  /// RFC 4861 7.3: what has not been confirmed for that long is stale, used all the same, and
-  /// verified 5 s after the first use. Else (ARP) it is verified at once if it was used, and
-  /// forgotten if not.
-  bool goes_stale = false;
+  /// What has not been confirmed for that long is stale, and used all the same: with RFC 4861 7.3
+  /// it is verified 5 s after that use. Else (ARP) it is verified at the first use, and instead of
+  /// going stale if it was used since it was last verified; who has never been used is forgotten.
+  bool uses_delay = false;
   /// Frames that may wait in all, besides those for pinned entries.
   std::uint32_t max_waiting = 0;
 };
@@ -36,9 +36,9 @@ struct NeighbourPolicy {
 ///   kIdle -> kResolving -> kReachable <-> kVerifying -> gone
 ///                 \-> kFailed -> gone
 ///
-/// and where entries go stale (RFC 4861's REACHABLE, STALE, DELAY, PROBE):
+/// and after silence, with kDelay for IPv6 only (RFC 4861's REACHABLE, STALE, DELAY, PROBE):
 ///
-///   kReachable -> kStale -> kDelay -> kVerifying -> kReachable | gone
+///   kReachable -> kStale (-> kDelay) -> kVerifying -> kReachable | gone
 ///
 /// Every deadline is a constant after the event that sets it, so three FIFO lists keep all entries
 /// in order of their deadlines. (A router may change the constants; entries from before then may

@@ -268,15 +268,63 @@ TEST_F(NeighbourTest, NobodyElseIsDoubted) {
   EXPECT_EQ(sent(), Sent{});
 }
 
-TEST_F(NeighbourTest, AnEntryThatNobodyUsedSinceIsForgotten) {
+// After silence, what is known is good enough to send by, so that a burst need not wait, and be
+// lost where it finds no room to; and it is looked at, since it may not be true any more.
+TEST_F(NeighbourTest, AnEntryThatNobodyUsedSinceGoesStaleAndIsVerifiedAtItsNextUse) {
   link_state(kPeer);
   receive_reply(kPeer, kPeerMac);  // and nobody comes for the answer
   sent();
   const std::uint32_t before = net().generation();
   advance_exactly(60s);
   EXPECT_EQ(sent(), Sent{});
+  EXPECT_EQ(neighbour(kPeer)->state, NeighbourState::kStale);
+  EXPECT_EQ(net().next_deadline(), kNever);
+  EXPECT_NE(net().generation(), before) << "those who remember the header come back";
+  now_ += 1h;
+  for (int i = 0; i < 5; ++i) send_ip(kPeer, 100);
+  Sent expected = Sent(5, ip_frame(kPeerMac, 100));
+  expected.insert(expected.begin(), arp_request_frame(kPeer, kPeerMac, kPeerMac));
+  EXPECT_EQ(sent(), expected);
+  receive_reply(kPeer, kPeerMac);
+  EXPECT_EQ(neighbour(kPeer)->state, NeighbourState::kReachable);
+  advance_exactly(60s);
+  EXPECT_EQ(sent(), Sent{}) << "not used since it was verified";
+  EXPECT_EQ(neighbour(kPeer)->state, NeighbourState::kStale);
+}
+
+TEST_F(NeighbourTest, AStaleEntryThatDoesNotAnswerIsAskedForAnew) {
+  resolve(kPeer, kPeerMac);
+  advance_exactly(60s);
+  receive_reply(kPeer, kPeerMac);
+  advance_exactly(60s);
+  sent();
+  ASSERT_EQ(neighbour(kPeer)->state, NeighbourState::kStale);
+  EXPECT_EQ(link_state(kPeer), LinkState::kReady);
+  for (int i = 0; i < 3; ++i) advance_exactly(1s);
+  EXPECT_EQ(sent(), Sent(3, arp_request_frame(kPeer, kPeerMac, kPeerMac)));
+  EXPECT_EQ(link_state(kPeer), LinkState::kUnresolved);
+  EXPECT_EQ(sent(), Sent{arp_request_frame(kPeer)});
+}
+
+TEST_F(NeighbourTest, AStaleEntryTakesANewAddressFromAnyWord) {
+  link_state(kPeer);
+  receive_reply(kPeer, kPeerMac);
+  sent();
+  advance_exactly(60s);
+  ASSERT_EQ(neighbour(kPeer)->state, NeighbourState::kStale);
+  receive_request(kPeer, kGatewayMac, ip(9));  // it has another card now, and asks for somebody
+  EXPECT_EQ(neighbour(kPeer)->state, NeighbourState::kReachable);
+  EXPECT_EQ(link_header(kPeer), ethernet_header(kGatewayMac, kOwnMac, 0x0800));
+  EXPECT_EQ(sent(), Sent{});
+}
+
+TEST_F(NeighbourTest, AnEntryThatNobodyEverUsedIsForgotten) {
+  receive_request(kPeer, kPeerMac);  // which is answered, and so may ask for its answer
+  sent();
+  ASSERT_NE(neighbour(kPeer), std::nullopt);
+  advance_exactly(60s);
+  EXPECT_EQ(sent(), Sent{});
   EXPECT_EQ(neighbour(kPeer), std::nullopt);
-  EXPECT_NE(net().generation(), before);
 }
 
 TEST_F(NeighbourTest, FramesThatWaitedCountAsUse) {

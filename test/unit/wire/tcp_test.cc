@@ -128,6 +128,8 @@ TEST(ParseTcpOptions, TheFirstOfTwoCounts) {
   EXPECT_TRUE(parse_tcp_options(from_hex("050a0000000100000002 050a0000000300000004"), options));
   EXPECT_EQ(options.sack_count, 1);
   EXPECT_EQ(options.sack[0].begin, SeqNum(1));
+  EXPECT_TRUE(parse_tcp_options(from_hex("1c048005 1c048007"), options));
+  EXPECT_EQ(options.user_timeout, 0x8005);
 }
 
 TEST(ParseTcpOptions, WindowScaleIsClampedAndMssIsNot) {
