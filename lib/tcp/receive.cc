@@ -260,7 +260,7 @@ void process_text_and_fin(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
   if (s.options.has_user_timeout) take_user_timeout(e, c, s.options.user_timeout);
   check_urgent(e, c, s);
-  if (s.payload_length > 0 && s.seq.before(c.rcv_nxt) && !s.has(kSyn))
+  if (s.payload_length > 0 && s.seq.before(c.rcv_nxt))
     note_duplicate(c, s.seq, earlier_of(s.seq + s.payload_length, c.rcv_nxt));
   trim_to_window(c, a.segment);
   process_text(e, c, a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/segment_check.h"
 
+#include "base/assert.h"
 #include "tcp/timestamp.h"
 
 namespace tern::tcp {
@@ -38,15 +39,8 @@ void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s) {
 void trim_to_window(const Tcb& c, wire::TcpSegment& s) {
   using namespace wire::tcp_flag;
   if (s.seq.before(c.rcv_nxt)) {
-    std::uint32_t excess = c.rcv_nxt - s.seq;
-    if (s.has(kSyn)) {
-      s.flags &= static_cast<std::uint16_t>(~kSyn);
-      --excess;
-    }
-    if (excess > s.payload_length) {
-      s.flags &= static_cast<std::uint16_t>(~kFin);
-      excess = s.payload_length;
-    }
+    const std::uint32_t excess = c.rcv_nxt - s.seq;
+    TERN_DASSERT(excess <= s.payload_length);  // it would not be acceptable else
     s.payload += excess;
     s.payload_length -= excess;
     s.seq = c.rcv_nxt;

@@ -19,8 +19,8 @@ bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s);
 /// segments, so that a forged one cannot poison PAWS.
 void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s);
 
-/// Cuts the segment down to [rcv_nxt, right edge): text on both sides, SYN in front, FIN behind;
-/// a FIN right at the edge stays, since it takes no room.
+/// Cuts an acceptable segment, whose SYN is dealt with, down to [rcv_nxt, right edge): text on both
+/// sides, FIN behind; a FIN right at the edge stays, since it takes no room.
 void trim_to_window(const Tcb& c, wire::TcpSegment& s);
 
 /// How long a connection waits after a limited ACK: 500 ms and up to half as long again, which

@@ -167,6 +167,23 @@ TEST(Open, Simultaneous) {
   t.out({first});
 }
 
+// RFC 7323 3.2: timestamps are agreed on by the first, and one that has none has none to echo.
+TEST(Open, SimultaneousWithARepeatedSynThatHasLostItsTimestamp) {
+  SynSent t(with_all_options());
+  t.run_to(10ms);
+  t.in(t.given.peer_syn);
+  std::vector<Segment> sent = t.take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_THAT(sent[0], testing::AllOf(HasFlags("S."), HasTimestamps(10, 5000)));
+  t.run_to(20ms);
+  Segment again = t.given.peer_syn;
+  again.ts = {};
+  t.in(again);
+  sent = t.take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_THAT(sent[0], testing::AllOf(HasFlags("S."), HasTimestamps(20, 5000)));
+}
+
 // Karn: what answers one of two SYNs times neither (MUST-18).
 TEST(Open, SimultaneousIsNotTimed) {
   SynSent t;

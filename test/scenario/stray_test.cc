@@ -34,6 +34,16 @@ TEST(AckLoop, Ends) {
   EXPECT_THAT(t.take(), SizeIs(1));
 }
 
+// Those that the limit held back were not answered, and so are no sign that answers do not help.
+TEST(AckLoop, WhatWasNotAnsweredDoesNotCount) {
+  Established t;
+  for (int i = 0; i < 30; ++i) t.in(ack(70'000, 1));
+  EXPECT_THAT(t.take(), SizeIs(1));
+  t.run_for(900ms);
+  t.in(ack(70'000, 1));
+  EXPECT_THAT(t.take(), SizeIs(1));
+}
+
 TEST(AckLoop, OverAnAckOfTheFutureEndsToo) {
   Established t;
   t.in(ack(1, 5'000));
