@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ import time
 SERVER, CLIENT = "10.0.0.1", "10.64.0.1"
 HUGEPAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 START_TIMEOUT_S, RESULT_GRACE_S = 60, 90
+RUNTIME = pathlib.Path("/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")) / "dpdk"
 MEGABYTES = 640  # of EAL's memory for each process
 
 
@@ -62,7 +64,9 @@ class Rig:
         self.runs = 0
 
     def close(self):
-        """Removes the rig's files."""
+        """Removes the rig's files, and those of DPDK's programs: testpmd leaves its runtime directory."""
+        for path in RUNTIME.glob(f"tern-bench-{os.getpid()}-*"):
+            shutil.rmtree(path, ignore_errors=True)
         for path in self.directory.iterdir():
             path.unlink()
         self.directory.rmdir()

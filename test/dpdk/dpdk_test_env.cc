@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <rte_dev.h>
 #include <rte_mempool.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -81,6 +82,13 @@ std::FILE* start_eal(const std::string& arguments) {
   if (up || pipe == nullptr) return pipe;
   ::pclose(pipe);
   return nullptr;
+}
+
+pid_t pid_of_nobody() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  return child;
 }
 
 std::string why_no_tap() {

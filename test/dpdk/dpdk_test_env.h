@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/types.h>
 
 #include <cstdio>
 #include <memory>
@@ -42,6 +43,9 @@ std::string try_eal(const std::string& arguments);
 
 /// The same, but EAL stays up until the answer is given to pclose(); nullptr: it did not start.
 std::FILE* start_eal(const std::string& arguments);
+
+/// The id of a process that has ended.
+pid_t pid_of_nobody();
 
 /// Empty, or why no tap device can be made here.
 std::string why_no_tap();

@@ -123,6 +123,21 @@ TEST(Eal, LeavesNoFilesBehind) {
   EXPECT_FALSE(std::filesystem::exists("/var/run/dpdk/" + prefix));
 }
 
+// DPDK unlinks its telemetry socket last of all, when the process exits. Without a configuration
+// there is no lock that says whose the directory is.
+TEST(Eal, LeavesNoFilesBehindWithoutConfigurationEither) {
+  const std::string prefix = "terntest3-" + std::to_string(::getpid());
+  EXPECT_EQ(try_eal("--no-huge --no-shconf --vdev=net_null0 --file-prefix " + prefix), "OK\n");
+  EXPECT_FALSE(std::filesystem::exists("/var/run/dpdk/" + prefix));
+}
+
+TEST(Eal, SweepsAwayWhatAKilledProcessLeft) {
+  const std::filesystem::path left = "/var/run/dpdk/tern-" + std::to_string(pid_of_nobody());
+  std::filesystem::create_directory(left);
+  EXPECT_EQ(try_eal("--no-huge --no-shconf --vdev=net_null0"), "OK\n");
+  EXPECT_FALSE(std::filesystem::exists(left));
+}
+
 // The loser must not clear the winner's files away.
 TEST(Eal, AFilePrefixInUseIsRefusedAndLeftAlone) {
   namespace fs = std::filesystem;

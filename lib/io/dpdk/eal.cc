@@ -3,7 +3,6 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -23,6 +22,7 @@
 #include <utility>
 
 #include "io/dpdk/output_capture.h"
+#include "io/dpdk/runtime_directory.h"
 
 namespace tern::io {
 
@@ -189,29 +189,6 @@ int call_rte_eal_init(const EalConfig& config, const Arguments& arguments) {
   return rte_eal_init(static_cast<int>(line.size()), argv.data());
 }
 
-// Whether another process, the primary one of this file prefix, holds EAL's lock on its
-// configuration.
-bool is_locked_by_another(const std::string& config_file) {
-  const int fd = ::open(config_file.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return true;  // no such file: EAL shares nothing, and others may use the directory
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  const bool locked = ::fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
-  ::close(fd);
-  return locked;
-}
-
-// rte_eal_cleanup() leaves EAL's files there. With a prefix of our own all is ours; a given one may
-// be another's too.
-void remove_runtime_directory(const std::string& directory, bool is_own) {
-  std::error_code ignored;
-  if (is_own || !is_locked_by_another(directory + "/config"))
-    std::filesystem::remove_all(directory, ignored);
-  else
-    std::filesystem::remove(directory, ignored);  // if it is empty
-}
-
 // Hugepages with files keep these until somebody removes them, and the pages with them.
 void remove_hugepage_files(const Arguments& line, const std::string& prefix) {
   Arguments directories{value_of(line, "--huge-dir")};
@@ -290,12 +267,15 @@ absl::StatusOr<std::unique_ptr<Eal>> Eal::start(const EalConfig& config, LogSink
 
   std::unique_ptr<Eal> eal(
       new Eal(config, std::move(arguments), std::make_unique<LogStream>(std::move(sink))));
+  remove_empty_directory_at_exit();
   OutputCapture capture;
   const int used = call_rte_eal_init(config, eal->arguments_);
   const int error = used < 0 ? rte_errno : 0;
   const std::string output = eal->recent_log() + capture.finish();
   eal->is_up_ = used >= 0;
   eal->runtime_directory_ = rte_eal_get_runtime_dir();
+  name_directory_of_exit(eal->runtime_directory_);
+  sweep_runtime_directories(eal->runtime_directory_);
   // A virtual device that fails does not fail rte_eal_init.
   const bool failed =
       used < 0 || output.find("vdev_probe(): failed to initialize") != std::string::npos;
