@@ -122,7 +122,6 @@ void close_connection(Engine& e, Tcb& c) {
 void close_lingering(Engine& e, Tcb& c, Duration linger) {
   if (linger <= Duration::zero()) return abort_connection(e, c);
   close_connection(e, c);
-  if (c.state == TcpState::kFinWait2) return;  // nothing is unacknowledged
   c.lingering = 1;
   c.keepalive_idle = 0;
   c.keepalive_interval = std::max<Tick>(ticks_of(linger), 1);

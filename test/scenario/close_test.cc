@@ -405,5 +405,46 @@ TEST(Close, UnansweredFinIsRepeatedAndGivenUp) {
   }
 }
 
+// Who waits for room to send waits in vain after that, and may have received data to give up.
+TEST(Close, OfTheSendingSideWakesWhoWaitsForRoom) {
+  Given given;
+  given.stack.tcp.send_buffer = 65'536;
+  Established t(given);
+  const std::string text = stream(0, 100'000);
+  EXPECT_LT(*t.connection().write(std::as_bytes(std::span(text))), text.size());
+  t.poll();
+  EXPECT_EQ(t.record().writable, 0u);
+  t.shutdown_send();
+  EXPECT_EQ(t.record().writable, 1u);
+  t.take();
+}
+
+// Two connections of which the first one's callback closes the second, when that has just ended by
+// itself and only its on_closed is still to come.
+TEST(Close, OfWhatHasJustFinishedChangesNothing) {
+  class CloseAnother final : public RecordingHandler {
+   public:
+    void on_readable(Connection c) override {
+      RecordingHandler::on_readable(c);
+      another.close();
+    }
+    Connection another;
+  };
+  CloseWait t;
+  CloseAnother app;
+  ASSERT_TRUE(t.stack().listen({.port = 7001}, app));
+  Segment syn = t.given.peer_syn, third = ack(1, 1), text = data(1, 10, 1);
+  for (Segment* s : {&syn, &third, &text}) s->path.destination_port = 7001;
+  t.in(syn);
+  t.in(third);
+  app.another = t.connection();
+  t.shutdown_send();
+  t.take();
+  t.in_burst({text, ack(2, 2)});
+  EXPECT_EQ(t.record().reason, CloseReason::kFinished);
+  EXPECT_EQ(t.record().closed, 1u);
+  t.take();
+}
+
 }  // namespace
 }  // namespace tern::test
