@@ -140,7 +140,6 @@ bool check_ack_in_syn_received(Engine& e, Tcb& c, const Arrival& a) {
     return false;
   }
   become_established(e, c);
-  c.snd_wl1 = s.seq - 1;  // so that this segment's window counts as newer
   return true;
 }
 

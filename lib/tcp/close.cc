@@ -135,7 +135,7 @@ void abort_connection(Engine& e, Tcb& c) {
 }
 
 void finish(Engine& e, Tcb& c, CloseReason reason) {
-  if (reason == CloseReason::kTimedOut && c.announced) ++e.counters.timed_out;
+  if (reason == CloseReason::kTimedOut) ++e.counters.timed_out;
   if (reason == CloseReason::kTimedOut && c.unreachable_seen) reason = CloseReason::kUnreachable;
   leave_table(e, c);
   retire_sender(e, c);

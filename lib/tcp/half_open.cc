@@ -216,7 +216,6 @@ void complete(Engine& e, Tcb& c, Arrival& a) {
   const wire::TcpSegment& s = a.segment;
   if (!c.has(flag::kTiming)) distrust_echoes(e, c);
   become_established(e, c);
-  c.snd_wl1 = s.seq - 1;  // so that this segment's window counts as newer
   update_ts_recent(e, c, s);
   note_mark(e, c, s);
   if (check_ack(e, c, a)) process_text_and_fin(e, c, a);
@@ -272,7 +271,7 @@ void refuse(Engine& e, HalfOpen& h, const wire::TcpSegment& s) {
 }
 
 bool is_too_old(const HalfOpen& h, const wire::TcpSegment& s) {
-  return s.options.has_timestamp && static_cast<std::int32_t>(s.options.ts_value - h.ts_recent) < 0;
+  return static_cast<std::int32_t>(s.options.ts_value - h.ts_recent) < 0;
 }
 
 // First, check sequence number.

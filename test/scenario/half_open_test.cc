@@ -162,6 +162,25 @@ TEST(HalfOpen, EndsWithItsListenerByAReset) {
   t.out({reset});
 }
 
+// RFC 7323 3.2: a RST needs no timestamp.
+TEST(HalfOpen, ResetWithoutTheTimestampThatWasAgreedOn) {
+  Given given;
+  given.peer_syn.ts = {5000, 0};
+  SynReceived t(given);
+  Segment reset = seg("R", 1, 0);
+  reset.raw_options = Bytes(4, std::byte{1});
+  t.in(reset);
+  t.silent();
+  EXPECT_EQ(t.state(), kClosed);
+}
+
+// Something that asks for an ACK is answered each time.
+TEST(HalfOpen, FinBeyondTheWindowIsAnsweredAtOnce) {
+  SynReceived t;
+  for (int i = 0; i < 3; ++i) t.in(seg("F.", 100'000, 1));
+  t.out({ack(1, 1), ack(1, 1), ack(1, 1)});
+}
+
 TEST(HalfOpen, FinWithoutAckMeansNothing) {
   SynReceived t;
   t.in(seg("F", 1, 0));
@@ -209,10 +228,25 @@ TEST(TimeWaitReuse, ByTimestampsWhereThereWereNone) {
   Segment syn = seg("S", 0x80001000, 0);
   t.in(syn);
   EXPECT_EQ(t.state(), kTimeWait);
+  t.take();
+  for (const std::uint32_t value : {1u, 0x90000000u}) {
+    TimeWait again;
+    syn.ts = {value, 0};
+    again.in(syn);
+    EXPECT_EQ(again.state(), kSynReceived) << value;
+    again.take();
+  }
+}
+
+TEST(TimeWaitReuse, ByTimestampsMeansNothingToWhoWantsNone) {
+  Given given;
+  given.stack.tcp.timestamps = false;
+  TimeWait t(given);
+  Segment syn = seg("S", 0x80001000, 0);
   syn.ts = {1, 0};
   t.in(syn);
-  EXPECT_EQ(t.state(), kSynReceived);
-  t.take();
+  t.out({ack(2, 2)});
+  EXPECT_EQ(t.state(), kTimeWait);
 }
 
 TEST(TimeWaitReuse, NotWhileThereIsNoRoomToRememberIt) {

@@ -90,6 +90,31 @@ TEST(Open, WhatTheStackDoesNotWantIsNotAnswered) {
   EXPECT_FALSE(sent[0].ts.present);
   EXPECT_FALSE(sent[0].wscale);
   EXPECT_FALSE(sent[0].sack_permitted);
+  Segment third = ack(1, 1);
+  third.raw_options = Bytes(4, std::byte{1});
+  t.in(third);
+  EXPECT_EQ(t.state(), kEstablished) << "and no timestamp is missed";
+}
+
+// RFC 7323 1.3, 2.2, RFC 2018 2: what was not offered is not agreed on.
+TEST(Open, WhatTheStackDidNotOfferIsNotAgreedOn) {
+  Given given = with_all_options();
+  given.stack.tcp.timestamps = given.stack.tcp.window_scaling = given.stack.tcp.sack = false;
+  SynSent t(given);
+  Segment answer = given.peer_syn;
+  answer.flags = "S.";
+  answer.ack = 1;
+  answer.ts = {5000, 0};
+  t.in(answer);
+  t.out({ack(1, 1)});
+  EXPECT_FALSE(t.info().timestamps);
+  EXPECT_FALSE(t.info().window_scaling);
+  Segment text = data(1, 10, 1);
+  text.raw_options = Bytes(4, std::byte{1});
+  t.in(text);
+  EXPECT_EQ(t.record().received, stream(0, 10));
+  const std::vector<Segment> sent = t.take();
+  for (const Segment& s : sent) EXPECT_FALSE(s.ts.present);
 }
 
 TEST(Open, Active) {

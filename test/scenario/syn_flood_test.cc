@@ -107,6 +107,7 @@ TEST(SynCookie, TimestampCarriesTheOptions) {
     const Segment answer = t.cookie_for(given.peer_syn);
     EXPECT_EQ(answer.wscale.has_value(), scale.has_value());
     EXPECT_EQ(answer.ts.echo, 5000u);
+    EXPECT_EQ(answer.flags, "S.") << "no ECE, which nobody asked for";
     t.run_for(100ms);
     t.in(ack(1, 1));
     EXPECT_EQ(t.state(), kEstablished);
@@ -128,6 +129,14 @@ TEST(SynCookie, WithoutTimestampsOffersOnlyWhatItCanRemember) {
   const Segment answer = t.cookie_for(given.peer_syn);
   EXPECT_FALSE(answer.wscale);
   EXPECT_FALSE(answer.sack_permitted);
+  Given unwanted = given;
+  unwanted.stack.tcp.timestamps = false;
+  unwanted.peer_syn.ts = {5000, 0};
+  Flooded second(unwanted);
+  const Segment other = second.cookie_for(unwanted.peer_syn);
+  EXPECT_FALSE(other.ts.present);
+  EXPECT_FALSE(other.wscale);
+  EXPECT_FALSE(other.sack_permitted);
   EXPECT_FALSE(answer.ts.present);
   t.in(ack(1, 1));
   EXPECT_FALSE(t.info().window_scaling);
@@ -241,6 +250,7 @@ TEST(SynCookie, AlwaysMeansThatNothingIsEverKept) {
   Listening t(given);
   t.in(given.peer_syn);
   EXPECT_THAT(t.take(), SizeIs(1));
+  EXPECT_FALSE(t.stack().syn_flood().active) << "a matter of course";
   EXPECT_EQ(t.stack().usage().half_open, 0u);
   t.run_to(75s);  // without an overflow, too
   t.silent();

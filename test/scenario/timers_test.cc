@@ -88,6 +88,22 @@ TEST(TimeWaitState, AnswersARepeatedFinAndBeginsAnew) {
   EXPECT_EQ(t.state(), kClosed);
 }
 
+// Only who may not have got our ACK of its FIN needs as long again.
+TEST(TimeWaitState, DoesNotBeginAnewForWhatIsNoRepetition) {
+  TimeWait t;
+  t.run_to(30s);
+  t.in(data(2, 10, 2));  // behind the FIN
+  t.out({ack(2, 2)});
+  t.in(seg("S", 1, 0));  // a SYN of old
+  t.out({ack(2, 2)});
+  t.in(seg("S", 2, 0));
+  t.out({ack(2, 2)});
+  t.silent_to(60s - 1ns);
+  EXPECT_EQ(t.state(), kTimeWait);
+  t.silent_to(60s);
+  EXPECT_EQ(t.state(), kClosed);
+}
+
 // RFC 1337. An ACK that nothing hangs on is not answered either: the peer may be in TIME-WAIT too.
 TEST(TimeWaitState, IgnoresResetsAndPureAcks) {
   TimeWait t;

@@ -59,6 +59,24 @@ TEST(SynCookies, DoNotComeAgainWhenTheByteWraps) {
   EXPECT_FALSE(cookies.check(kTuple, SeqNum(5), cookie, kNow + 256min));
 }
 
+TEST(SynCookies, ThoseOfNoMssAreWrong) {
+  SynCookies cookies(kKey);
+  const SeqNum cookie = cookies.make(kTuple, SeqNum(5), SynCookies::kMss[0], kNow);
+  for (std::uint32_t index = 0; index < 100; ++index)
+    EXPECT_EQ(cookies.check(kTuple, SeqNum(5), cookie + index, kNow).has_value(),
+              index < SynCookies::kMss.size())
+        << index;
+}
+
+// Each key is derived from the one before, so what was used along the way matters.
+TEST(SynCookies, KeysTurn) {
+  SynCookies busy(kKey), rested(kKey);
+  for (auto at = kNow; at < kNow + 24h; at += 10min)
+    EXPECT_TRUE(busy.check(kTuple, SeqNum(5), busy.make(kTuple, SeqNum(5), 1460, at), at));
+  EXPECT_NE(busy.make(kTuple, SeqNum(5), 1460, kNow + 24h),
+            rested.make(kTuple, SeqNum(5), 1460, kNow + 24h));
+}
+
 TEST(SynCookies, ChangeWithTheMinute) {
   SynCookies cookies(kKey);
   const SeqNum first = cookies.make(kTuple, SeqNum(5), 1300, kNow);
