@@ -33,7 +33,7 @@ spdlog::level::level_enum spdlog_level(tern::LogLevel level) {
 
 void print_count(std::string_view name, std::uint64_t value, std::string_view unit,
                  std::string_view sentence) {
-  say(fmt::format("{:<26} {:>12} {:<12} {}", name, value, unit, sentence));
+  say(count_line(name, value, unit, sentence));
 }
 
 void print_counters(const tern::Counters& counters) {
@@ -74,6 +74,21 @@ void prepare_streams() {
 void say(const std::string& line) {
   std::fputs((line + "\n").c_str(), stdout);
   std::fflush(stdout);
+}
+
+std::string count_line(std::string_view name, std::uint64_t value, std::string_view unit,
+                       std::string_view sentence) {
+  constexpr std::size_t kWidth = 100;
+  std::string line = fmt::format("{:<26} {:>12} {:<12} ", name, value, unit);
+  const std::size_t indent = line.size();
+  const std::size_t room = kWidth - indent;
+  while (sentence.size() > room) {
+    const std::size_t blank = sentence.rfind(' ', room);
+    if (blank == std::string_view::npos) break;  // one long word
+    line += fmt::format("{}\n{:{}}", sentence.substr(0, blank), "", indent);
+    sentence.remove_prefix(blank + 1);
+  }
+  return line.append(sentence);
 }
 
 int fail(const std::string& program, const absl::Status& status) {

@@ -3,6 +3,7 @@
 
 #include <absl/status/status.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,10 @@ void prepare_streams();
 
 /// One line on stdout, at once. The program goes on when nobody reads its words any more.
 void say(const std::string& line);
+
+/// A counter for people: in columns, its sentence wrapped at a width of 100. Public for its test.
+std::string count_line(std::string_view name, std::uint64_t value, std::string_view unit,
+                       std::string_view sentence);
 
 /// One line on stderr, "PROGRAM: the words"; answers the exit status: 2 for a mistake in the
 /// arguments, 1 for anything else.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -50,23 +51,34 @@ class Interval {
   double hz_;
 };
 
-// "drop_tcp_checksum 3, drop_arp 1" or nothing.
-std::string drops(const Interval& interval) {
-  std::string text;
-  for (const tern::CounterInfo& info : tern::counter_infos()) {
-    const std::uint64_t n = info.is_drop ? interval.count(info.member) : 0;
-    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", info.name, n);
-  }
-  return text;
+// What went wrong, on lines of their own: "           drop_tcp_checksum 3, drop_arp 1", or nothing.
+std::string troubles(const Interval& interval) {
+  constexpr std::size_t kWidth = 100;
+  const std::string indent(11, ' ');
+  std::string text, line;
+  const auto add = [&](std::string_view name, std::uint64_t n) {
+    if (n == 0) return;
+    const std::string item = fmt::format("{} {}", name, n);
+    if (!line.empty() && indent.size() + line.size() + 3 + item.size() > kWidth) {
+      text += indent + line + ",\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : ", ") + item;
+  };
+  add("failed", interval.count(&Totals::failures));
+  add("retransmitted", interval.count(&tern::Counters::retransmitted));
+  for (const tern::CounterInfo& info : tern::counter_infos())
+    if (info.is_drop) add(info.name, interval.count(info.member));
+  return line.empty() ? text : text + indent + line + '\n';
 }
 
+// Of an interval in which connections ended they are the unit that counts, as they cost the most.
 std::string cycles(const Interval& interval) {
-  std::string text;
-  if (interval.count(&Totals::requests) > 0)
-    text += fmt::format(", {:.0f} cycles/request", interval.busy_cycles_per(&Totals::requests));
   if (interval.count(&Totals::closed) > 0)
-    text += fmt::format(", {:.0f} cycles/connection", interval.busy_cycles_per(&Totals::closed));
-  return text;
+    return fmt::format("  {:.0f} cycles/conn", interval.busy_cycles_per(&Totals::closed));
+  if (interval.count(&Totals::requests) > 0)
+    return fmt::format("  {:.0f} cycles/req", interval.busy_cycles_per(&Totals::requests));
+  return {};
 }
 
 nlohmann::ordered_json latency_json(const tern::Histogram& latency) {
@@ -127,15 +139,12 @@ void Report::line(const Snapshot& before, const Snapshot& after, std::string_vie
   if (csv_) csv_line(before, after, phase);
   if (options_.quiet) return;
   const Interval i(before, after, cycles_per_second_);
-  const std::string dropped = drops(i);
   fmt::print(
-      "{:6.1f} s {:>8} {:11.0f} req/s {:9.0f} conn/s  rx {:7.3f} tx {:7.3f} Gb/s  "
-      "{} retransmitted, {} failed, busy {:.0f} %{}{}{}\n",
+      "{:6.1f} s {:>7} {:9.0f} req/s {:8.0f} conn/s  rx {:6.3f} tx {:6.3f} Gb/s  {:.0f} % "
+      "busy{}\n{}",
       seconds_of(after.at - first_), phase, i.rate(&Totals::requests), i.rate(&Totals::opened),
       i.gigabits(&Totals::bytes_in), i.gigabits(&Totals::bytes_out),
-      i.count(&tern::Counters::retransmitted), i.count(&Totals::failures),
-      i.seconds() > 0 ? 100 * i.busy() / i.seconds() : 0, cycles(i), dropped.empty() ? "" : "; ",
-      dropped);
+      i.seconds() > 0 ? 100 * i.busy() / i.seconds() : 0, cycles(i), troubles(i));
   std::fflush(stdout);
 }
 
@@ -160,7 +169,7 @@ void Report::print_latency(const tern::Histogram& latency) const {
   for (const double p : kPercentiles)
     text += fmt::format("  {} {:.2f}", p == 100 ? "max" : fmt::format("p{}", p),
                         static_cast<double>(latency.percentile(p)) / 1e3);
-  fmt::print("round trip, us:{}  mean {:.2f} ({} {})\n", text, latency.mean() / 1e3,
+  fmt::print("round trip, us:{}\n           mean {:.2f} ({} {})\n", text, latency.mean() / 1e3,
              latency.count(),
              options_.is_open_loop() ? "requests, from when each was meant to leave" : "requests");
 }
@@ -174,7 +183,8 @@ void Report::result(const Result& result) {
     if (result.backlog > 0)
       fmt::print("{} requests were due and had not left: the rate is not reached\n",
                  result.backlog);
-    for (const auto& [name, value] : result.facts) fmt::print("{} {:.6g}\n", name, value);
+    for (const auto& [name, value] : result.facts)  // most are whole numbers
+      fmt::print("{} {:.{}f}\n", name, value, value == std::floor(value) ? 0 : 3);
     std::fflush(stdout);
   }
   if (histogram_) fmt::print(histogram_.get(), "{}", percentile_text(result.latency, 1e3));
