@@ -63,6 +63,20 @@ TEST(EcnNegotiation, IsNotAnsweredToWhoDoesNotAsk) {
   }
 }
 
+TEST(EcnNegotiation, ARepeatedSynAsksAgainOrNoMore) {
+  for (const char* flags : {"SEW", "S"}) {
+    Listening t(asked());
+    t.in(t.given.peer_syn);
+    t.take();
+    Segment again = t.given.peer_syn;
+    again.flags = flags;
+    t.in(again);
+    const std::vector<Segment> sent = t.take();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].flags, again.flags == "S" ? "S." : "S.E");
+  }
+}
+
 TEST(EcnNegotiation, CanBeSwitchedOff) {
   Given given = asked();
   given.stack.tcp.ecn = EcnMode::kOff;

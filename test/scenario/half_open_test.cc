@@ -76,6 +76,42 @@ TEST(HalfOpen, ManyExpireEachInItsOwnTime) {
   EXPECT_EQ(t.take().size(), 8u * 6);
 }
 
+// RFC 7323 4.3: the answer echoes the timestamp of the last SYN, which an old one is not.
+TEST(HalfOpen, ARepeatedSynRenewsTheTimestamp) {
+  Given given;
+  given.peer_syn.ts = {5000, 0};
+  SynReceived t(given);
+  t.run_to(100ms);
+  const auto echo_of = [&](Timestamps ts) {
+    Segment syn = given.peer_syn;
+    syn.ts = ts;
+    if (!ts.present) syn.raw_options = {std::byte{2}, std::byte{4}, std::byte{5}, std::byte{0xb4}};
+    t.in(syn);
+    const std::vector<Segment> sent = t.take();
+    EXPECT_EQ(sent.size(), 1u);
+    return sent.at(0).ts.echo;
+  };
+  EXPECT_EQ(echo_of({5100, 0}), 5100u);
+  EXPECT_EQ(echo_of({5050, 0}), 5100u) << "an old one, late";
+  EXPECT_EQ(echo_of({}), 5100u) << "it has lost its options";
+}
+
+// Linux's answer to our SYN,ACK where it takes that for a simultaneous open.
+TEST(HalfOpen, ASynAckIsTheThirdPacketToo) {
+  SynReceived t;
+  t.in(seg("S.", 0, 1));
+  EXPECT_EQ(t.state(), kEstablished);
+  t.silent();
+}
+
+// The number before the window is the SYN's, but only a SYN has it.
+TEST(HalfOpen, AnAckWithTheNumberOfTheSynOpensNothing) {
+  SynReceived t;
+  t.in(ack(0, 1));
+  t.out({ack(1, 1)});
+  EXPECT_EQ(t.state(), kSynReceived);
+}
+
 TEST(HalfOpen, RetransmissionsEndWithTheHandshake) {
   SynReceived t;
   t.out_at(1s, {syn_ack()});

@@ -112,6 +112,8 @@ TEST(SynCookie, TimestampCarriesTheOptions) {
     t.in(ack(1, 1));
     EXPECT_EQ(t.state(), kEstablished);
     EXPECT_TRUE(t.info().timestamps);
+    EXPECT_TRUE(t.info().sack);
+    EXPECT_EQ(t.counters().ecn_connections, 0u);
     EXPECT_EQ(t.info().window_scaling, scale.has_value());
     EXPECT_EQ(t.info().send_window_scale, scale.value_or(0));
     EXPECT_EQ(t.info().send_mss, 1448u);
@@ -119,6 +121,16 @@ TEST(SynCookie, TimestampCarriesTheOptions) {
     EXPECT_EQ(t.info().srtt_us, 0u) << "the low bits are no clock";
     t.take();
   }
+}
+
+TEST(SynCookie, ForgetsNotThatSackWasNotPermitted) {
+  Given given = small_cache();
+  given.peer_syn.ts = {5000, 0};
+  Flooded t(given);
+  EXPECT_FALSE(t.cookie_for(given.peer_syn).sack_permitted);
+  t.in(ack(1, 1));
+  EXPECT_EQ(t.state(), kEstablished);
+  EXPECT_FALSE(t.info().sack);
 }
 
 TEST(SynCookie, WithoutTimestampsOffersOnlyWhatItCanRemember) {
