@@ -51,10 +51,10 @@ class Interval {
   double hz_;
 };
 
-// What went wrong, on lines of their own: "           drop_tcp_checksum 3, drop_arp 1", or nothing.
+// What went wrong, on lines of their own: "          drop_tcp_checksum 3, drop_arp 1", or nothing.
 std::string troubles(const Interval& interval) {
   constexpr std::size_t kWidth = 100;
-  const std::string indent(11, ' ');
+  const std::string indent(10, ' ');
   std::string text, line;
   const auto add = [&](std::string_view name, std::uint64_t n) {
     if (n == 0) return;
@@ -72,14 +72,18 @@ std::string troubles(const Interval& interval) {
   return line.empty() ? text : text + indent + line + '\n';
 }
 
-// Of an interval in which connections ended they are the unit that counts, as they cost the most.
+// By the connection where each asks but once: the requests are not what costs then.
 std::string cycles(const Interval& interval) {
-  if (interval.count(&Totals::closed) > 0)
-    return fmt::format("  {:.0f} cycles/conn", interval.busy_cycles_per(&Totals::closed));
-  if (interval.count(&Totals::requests) > 0)
-    return fmt::format("  {:.0f} cycles/req", interval.busy_cycles_per(&Totals::requests));
-  return {};
+  const std::uint64_t requests = interval.count(&Totals::requests);
+  if (const std::uint64_t closed = interval.count(&Totals::closed);
+      closed > 0 && closed >= requests)
+    return fmt::format(" {:.0f} cycles/conn", interval.busy_cycles_per(&Totals::closed));
+  if (requests == 0) return {};
+  return fmt::format(" {:.0f} cycles/req", interval.busy_cycles_per(&Totals::requests));
 }
+
+// "28.48", "8105": from a millisecond on the hundredths are noise.
+std::string microseconds(double ns) { return fmt::format("{:.{}f}", ns / 1e3, ns < 1e6 ? 2 : 0); }
 
 nlohmann::ordered_json latency_json(const tern::Histogram& latency) {
   nlohmann::ordered_json json;
@@ -140,8 +144,7 @@ void Report::line(const Snapshot& before, const Snapshot& after, std::string_vie
   if (options_.quiet) return;
   const Interval i(before, after, cycles_per_second_);
   fmt::print(
-      "{:6.1f} s {:>7} {:9.0f} req/s {:8.0f} conn/s  rx {:6.3f} tx {:6.3f} Gb/s  {:.0f} % "
-      "busy{}\n{}",
+      "{:5.1f} s {:>7} {:8.0f} req/s {:7.0f} conn/s rx {:6.3f} tx {:6.3f} Gb/s {:3.0f}% busy{}\n{}",
       seconds_of(after.at - first_), phase, i.rate(&Totals::requests), i.rate(&Totals::opened),
       i.gigabits(&Totals::bytes_in), i.gigabits(&Totals::bytes_out),
       i.seconds() > 0 ? 100 * i.busy() / i.seconds() : 0, cycles(i), troubles(i));
@@ -167,9 +170,9 @@ void Report::csv_line(const Snapshot& before, const Snapshot& after, std::string
 void Report::print_latency(const tern::Histogram& latency) const {
   std::string text;
   for (const double p : kPercentiles)
-    text += fmt::format("  {} {:.2f}", p == 100 ? "max" : fmt::format("p{}", p),
-                        static_cast<double>(latency.percentile(p)) / 1e3);
-  fmt::print("round trip, us:{}\n           mean {:.2f} ({} {})\n", text, latency.mean() / 1e3,
+    text += fmt::format("  {} {}", p == 100 ? "max" : fmt::format("p{}", p),
+                        microseconds(static_cast<double>(latency.percentile(p))));
+  fmt::print("round trip, us:{}\n          mean {} ({} {})\n", text, microseconds(latency.mean()),
              latency.count(),
              options_.is_open_loop() ? "requests, from when each was meant to leave" : "requests");
 }
