@@ -22,8 +22,7 @@ using tern::Ipv6Address;
 using tern::Ipv6Prefix;
 
 constexpr const char* kCommonHelp =
-    R"(  --ip A.B.C.D/N           this program's own address and subnet
-  --gateway A.B.C.D        the next hop to other subnets
+    R"(  --ip A.B.C.D/N  --gateway A.B.C.D  this program's own address; the next hop
   --tap NAME  --device NAME  the tap that appears on this host; DPDK's device
   --host-ip A.B.C.D/N      this host's own address on it, and forwarding
   --ip6 ADDRESS/N  --gateway6 ADDRESS  --host-ip6 ADDRESS/N   the same for IPv6
@@ -34,6 +33,7 @@ constexpr const char* kCommonHelp =
   --idle HOW  --congestion HOW  spin, pause, sleep or auto; cubic or newreno
   --linger S  --msl S      seconds: given to connections at exit (5); MSL (30)
   --trust-checksums  --no-tso  missing checksums are good; no large segments
+  --tcp-fragments          TCP segments in IP fragments are put together, too
   --stats --quiet --verbose  counters at exit; errors only; DPDK's log as well
   --config FILE  --version  --help             a line of FILE: msl = 5
 )";
@@ -139,6 +139,7 @@ void CommandLine::add_network_options() {
   app_->add_option("--vlan", runtime.stack.vlan)->check(CLI::Range(1, 4094));
   app_->add_flag("--trust-checksums", runtime.trust_missing_checksum);
   app_->add_flag("--no-tso{false}", runtime.tso);
+  app_->add_flag("--tcp-fragments", runtime.stack.tcp_fragments);
 }
 
 void CommandLine::add_other_options() {

@@ -240,6 +240,12 @@ Placement StackImpl::place_fragment(const wire::ParsedFrame& parsed, const Frame
 }
 
 void StackImpl::receive_fragment(Slot& slot, Frame& frame, Instant now) {
+  const bool is_of_tcp =
+      wire::read_fragment(slot.parsed.payload).protocol == wire::ip_protocol::kTcp;
+  if (is_of_tcp && !config_.tcp_fragments) {
+    ++counters_.drop_tcp_fragment;
+    return bin_.add(frame);
+  }
   const Placement placement = place_fragment(slot.parsed, frame, now);
   if (placement == Placement::kTaken) {
     ++counters_.fragments_handed_over;
@@ -265,6 +271,10 @@ void StackImpl::process_whole(Slot& slot, Frame& frame, Instant now) {
   wire::parse_frame(whole_frame(), parse_context_, slot.parsed);
   if (slot.parsed.kind == wire::FrameKind::kFragment) {  // in a fragment: nobody sends that
     ++counters_.drop_ip_fragment;
+    return bin_.add(frame);
+  }
+  if (is_tcp(slot.parsed) && !config_.tcp_fragments) {  // behind an IPv6 extension header
+    ++counters_.drop_tcp_fragment;
     return bin_.add(frame);
   }
   slot.parsed.fragment_header6 = true;

@@ -18,6 +18,7 @@ Fragment read4(std::span<std::byte> packet) {
   const std::uint16_t word = load_be16(&packet[6]);
   return {.more = (word & kMoreFragments) != 0,
           .ecn = static_cast<std::uint8_t>(ip.traffic_class() & kEcnMask),
+          .protocol = ip.protocol(),
           .offset = (word & kOffsetMask) * std::uint32_t{kFragmentUnit},
           .id = ip.id(),
           .header = packet.first(ip.header_bytes()),
@@ -34,6 +35,7 @@ Fragment read6(std::span<std::byte> packet) {
   return {.is_v6 = true,
           .more = (word & kMore6) != 0,
           .ecn = static_cast<std::uint8_t>(ip.traffic_class() & kEcnMask),
+          .protocol = load_u8(fragment),
           .offset = static_cast<std::uint32_t>(word & kOffset6Mask),
           .id = load_be32(fragment + 4),
           .header = packet.first(at + kFragmentHeaderBytes),

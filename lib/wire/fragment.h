@@ -19,9 +19,10 @@ inline constexpr std::size_t kFragmentHeaderBytes = 8;  // IPv6's
 /// A part of a datagram, of either family: what parse_frame calls kFragment.
 struct Fragment {
   bool is_v6 = false;
-  bool more = false;         // it is not the last
-  std::uint8_t ecn = 0;      // RFC 3168 5's two bits
-  std::uint32_t offset = 0;  // bytes, of the first byte of `payload` in the datagram's
+  bool more = false;          // it is not the last
+  std::uint8_t ecn = 0;       // RFC 3168 5's two bits
+  std::uint8_t protocol = 0;  // what the datagram carries, as this fragment says
+  std::uint32_t offset = 0;   // bytes, of the first byte of `payload` in the datagram's
   std::uint32_t id = 0;
   /// The headers that each fragment has: IPv4's with its options; IPv6's with the extension headers
   /// of each fragment (RFC 8200's "per-fragment headers"), the fragment header the last of them.

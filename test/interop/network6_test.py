@@ -115,7 +115,7 @@ def ping6_in_fragments(rig):
 def segments_in_fragments6(rig):
     """TCP in fragments, as Linux cuts it where the route's MTU is smaller than the segments that it has
     promised to send: IPv6's own extension header and all."""
-    start(rig)
+    start(rig, "--tcp-fragments")
     with socket.create_connection((SERVER6, interop.PORT), 10) as client:
         rig.check_echo(client, b"whole\n")
         link = RawLink()

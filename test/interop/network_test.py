@@ -48,7 +48,7 @@ def fragment(packet, begin, size, number):
 
 def segments_in_fragments(rig):
     """A segment in fragments is a segment, in whatever order they come; two that overlap are none (RFC 5722)."""
-    rig.start()
+    rig.start(*(["--tcp-fragments"] if rig.is_tern else []))
     host = RawHost(interop.HOST_DEVICE)
     peer = RawConnection(host, interop.SERVER, interop.PORT)
     peer.open()

@@ -42,6 +42,7 @@ TEST(FragmentsProperty, WholeOrNothing) {
   Prng random(kSeed);
   Given given;
   given.monitored = false;
+  given.stack.tcp_fragments = true;
   Established t(given);
   std::uint32_t seq = 1;
   std::string expected;
@@ -94,6 +95,7 @@ TEST(FragmentsProperty, AFloodLeavesEverythingAsItWas) {
   Prng random(kSeed);
   Given given;
   given.monitored = false;
+  given.stack.tcp_fragments = true;
   Established t(given);
   std::uint32_t seq = 1;
   std::string expected;

@@ -17,6 +17,7 @@ using enum TcpState;
 Given given_fragments() {
   Given given;
   given.monitored = false;
+  given.stack.tcp_fragments = true;
   return given;
 }
 
@@ -229,6 +230,20 @@ TEST(Fragments, AMarkOnOneIsAMarkOnTheWhole) {
   frames[2] = fragment_of(build(s), {800, 1020}, 2);
   in(t, frames);
   EXPECT_EQ(t.counters().drop_ip_fragment, 1u) << "of which a part was not ECN-capable";
+}
+
+// What nobody who finds the path's MTU sends. Not even its first fragment takes memory.
+TEST(Fragments, OfASegmentAreDroppedUnlessTheyAreWanted) {
+  Given given = given_fragments();
+  given.stack.tcp_fragments = StackConfig().tcp_fragments;
+  Established t(given);
+  in(t, cut(frame_of(t, 1, 1000), 400));
+  t.silent();
+  EXPECT_EQ(t.counters().drop_tcp_fragment, 3u);
+  EXPECT_EQ(t.counters().fragments_in, 0u);
+  EXPECT_EQ(t.stack().usage().reassembling, 0u);
+  in(t, cut(echo_request(1000), 400));
+  EXPECT_EQ(sent(t).size(), 1u) << "but an echo request's are put together";
 }
 
 TEST(Fragments, CanBeRefusedByConfiguration) {

@@ -118,6 +118,9 @@ struct StackConfig {
   /// Datagrams in fragments that are put together at once, 64 KB of memory each (once used); a
   /// quarter of them at most is one source's. 0: fragments are dropped.
   std::uint32_t max_reassembly = 64;
+  /// Whether that goes for TCP segments too, as RFC 1122 3.3.2 has it. Who finds the path's MTU
+  /// sends none in fragments; they slip past filters, and make work for whoever puts them together.
+  bool tcp_fragments = false;
   std::uint64_t send_memory =
       0;  ///< bytes for send chunks of all connections; 0 = derived from max_connections
   std::uint64_t receive_memory =

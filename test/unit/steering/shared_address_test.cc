@@ -78,6 +78,7 @@ class Host {
       ports_.push_back(std::make_unique<SteeringPort>(*queues_[i], exchange_, i));
       StackConfig config;
       config.address = {Ipv4Address(10, 0, 0, number), 24};
+      config.tcp_fragments = true;
       if (test::speaks_v6()) config.ip6 = Ipv6Prefix{test::numbered_address(number).v6(), 64};
       config.dad_transmits6 = 0;
       config.max_connections = 2048;
