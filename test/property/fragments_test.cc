@@ -109,7 +109,9 @@ TEST(FragmentsProperty, AFloodLeavesEverythingAsItWas) {
     const Part part{begin, std::min(begin + 8 * (1 + random.below(100)), payload_bytes_of(frame)),
                     random.chance(0.8)};
     Bytes fragment = fragment_of(frame, part, static_cast<std::uint32_t>(random.next()) % 500);
-    if (random.chance(0.3)) fragment[14 + random.below(40)] = std::byte(random.next());
+    const auto headers =
+        static_cast<std::uint32_t>(std::min<std::size_t>(40, fragment.size() - 14));
+    if (random.chance(0.3)) fragment[14 + random.below(headers)] = std::byte(random.next());
     if (random.chance(0.1))
       fragment.resize(random.below(static_cast<std::uint32_t>(fragment.size())));
     t.port().inject(fragment);

@@ -43,6 +43,9 @@ struct LinkConfigs {
 
 class LinkTest : public testing::Test {
  protected:
+  static bool has_ended(Sender& sender) {
+    return sender.records().size() == 1 && sender.records()[0].closed == 1;
+  }
   void build(const LinkConfigs& configs) {
     HostConfig a = numbered_host(1), b = numbered_host(2);
     a.stack.vlan = configs.client_vlan;
@@ -59,12 +62,8 @@ class LinkTest : public testing::Test {
     ASSERT_TRUE(client_->stack().connect({.remote = {server_->address(), kPort}}, from_client_));
   }
   void expect_transfer() {
-    ASSERT_TRUE(sim_.run_until(
-        [&] {
-          return from_client_.records().size() == 1 && from_client_.records()[0].closed == 1 &&
-                 from_server_.records().size() == 1 && from_server_.records()[0].closed == 1;
-        },
-        1min));
+    ASSERT_TRUE(
+        sim_.run_until([&] { return has_ended(from_client_) && has_ended(from_server_); }, 1min));
     EXPECT_TRUE(from_server_.only().received == from_client_.text());
     EXPECT_TRUE(from_client_.only().received == from_server_.text());
     sim_.expect_quiescent();
@@ -87,7 +86,7 @@ TEST_F(LinkTest, EveryFrameOfAVlanIsTagged) {
 
 TEST_F(LinkTest, AnotherVlanIsAnotherLink) {
   build({.client_vlan = 300, .server_vlan = 301});
-  EXPECT_TRUE(sim_.run_until([&] { return from_client_.records()[0].closed == 1; }, 5min));
+  EXPECT_TRUE(sim_.run_until([&] { return has_ended(from_client_); }, 5min));
   EXPECT_EQ(from_client_.only().reason, CloseReason::kUnreachable);
   EXPECT_GT(server_->stack().counters().drop_vlan, 0U);
   EXPECT_EQ(server_->stack().counters().arp_in, 0U);
@@ -95,7 +94,7 @@ TEST_F(LinkTest, AnotherVlanIsAnotherLink) {
 
 TEST_F(LinkTest, WhoHasNoVlanDoesNotTakeTaggedFrames) {
   build({.client_vlan = 300, .server_vlan = 0});
-  EXPECT_TRUE(sim_.run_until([&] { return from_client_.records()[0].closed == 1; }, 5min));
+  EXPECT_TRUE(sim_.run_until([&] { return has_ended(from_client_); }, 5min));
   EXPECT_GT(server_->stack().counters().drop_vlan, 0U);
   EXPECT_GT(client_->stack().counters().drop_vlan, 0U) << "the announcements had no tag";
 }
