@@ -23,11 +23,13 @@ bool waits_for_the_peer(const Tcb& c) {
          c.snd_una == c.snd_max && c.send_queue.size() == 0;
 }
 
-// Something came after the probe that this time-out followed.
+// Something came after the probe that this time-out followed. The deadline was rounded up to a
+// whole tick, so the probe may have gone out, and been answered, in the tick before. Nothing else
+// came in that one: there had been silence.
 bool was_answered(const Tcb& c) {
-  const Tick probe =
+  const Tick rounded_up =
       c.deadline[static_cast<std::size_t>(TimerKind::kKeepalive)] - c.keepalive_interval;
-  return !timer::is_after(probe, c.last_received);
+  return !timer::is_after(rounded_up - 1, c.last_received);
 }
 
 // RFC 9293 3.8.4: without text, since the peer answers whatever is not its next number.

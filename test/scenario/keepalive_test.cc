@@ -51,6 +51,19 @@ TEST(Keepalive, AnAnswerBeginsTheSilenceAnew) {
   EXPECT_EQ(t.state(), kEstablished);
 }
 
+// On a fast link the answer comes in the tick of the probe, and polls are at no tick's beginning.
+TEST(Keepalive, AnAnswerWithinTheTickCounts) {
+  Established t(with_keepalive());
+  for (int i = 0; i < 5; ++i) {
+    t.stall_to(t.clock() + 10s + 130us);
+    t.poll();
+    t.out({kProbe});
+    t.in(ack(1, 1));
+  }
+  EXPECT_EQ(t.state(), kEstablished);
+  EXPECT_EQ(t.counters().keepalive_probes, 5u);
+}
+
 // The answer counts even where the silence is shorter than the interval.
 TEST(Keepalive, AnAnswerCountsWhateverTheTimes) {
   Given given = with_keepalive();
