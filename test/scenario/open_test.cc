@@ -224,6 +224,19 @@ TEST(Open, SimultaneousIsNotTimed) {
   EXPECT_EQ(t.info().rto_us, 1'000'000u);
 }
 
+// Stack::drain: what is there goes on, and nothing new begins.
+TEST(Open, NothingWhileTheStackDrains) {
+  Established t;
+  t.stack().drain();
+  t.poll();
+  t.out({seg("F.", 1, 1)});
+  t.listen();  // the old one is gone
+  t.in(from_port(1, t.given.peer_syn));
+  t.silent();
+  EXPECT_EQ(t.state(1), kClosed);
+  EXPECT_EQ(t.counters().drop_tcp_no_connection, 1u);
+}
+
 TEST(Open, DataOnTheThirdPacket) {
   SynReceived t;
   t.in(data(1, 100, 1));
