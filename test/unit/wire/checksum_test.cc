@@ -76,7 +76,6 @@ TEST(Checksum, BigBlocks) {
 
 // So long that a vector's 32-bit lanes overflow unless they are emptied in between.
 TEST(Checksum, LongerThanTheLanesOfAVectorHold) {
-  Prng prng(kSeed);
   constexpr std::size_t kLength = (5u << 20) + 13;
   Bytes bytes(kLength);
   EXPECT_EQ(our_checksum(bytes), 0xffff);
