@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "base/siphash.h"
@@ -16,7 +17,16 @@ struct FourTuple4 {
   std::uint32_t remote_address = 0;
   std::uint16_t local_port = 0;
   std::uint16_t remote_port = 0;
-  friend constexpr bool operator==(const FourTuple4&, const FourTuple4&) = default;
+  /// As two words: g++ compares member by member.
+  friend bool operator==(const FourTuple4& a, const FourTuple4& b) {
+    std::uint64_t a_addresses, b_addresses;
+    std::uint32_t a_ports, b_ports;
+    std::memcpy(&a_addresses, &a, 8);
+    std::memcpy(&b_addresses, &b, 8);
+    std::memcpy(&a_ports, &a.local_port, 4);
+    std::memcpy(&b_ports, &b.local_port, 4);
+    return ((a_addresses ^ b_addresses) | (a_ports ^ b_ports)) == 0;
+  }
 };
 static_assert(sizeof(FourTuple4) == 12);
 

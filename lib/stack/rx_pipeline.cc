@@ -98,17 +98,18 @@ void StackImpl::prefetch_send_chunk(const Slot& slot) const {
 }
 
 // Pass 3: each frame meets its protocol.
-void StackImpl::process_burst(std::size_t count, Instant now) {
-  if (!port_.wants_drops()) {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (i + kSendChunksAhead < count) prefetch_send_chunk(slot_of(i + kSendChunksAhead));
-      if (is_tcp(slot_of(i).parsed)) [[likely]]
-        process_segment(slot_of(i), frames_[i]);
-      else
-        process_frame(slot_of(i), frames_[i], now);
-    }
-    return;
+[[gnu::flatten, gnu::hot]] void StackImpl::process_burst(std::size_t count, Instant now) {
+  if (port_.wants_drops()) return process_telling_drops(count, now);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + kSendChunksAhead < count) prefetch_send_chunk(slot_of(i + kSendChunksAhead));
+    if (is_tcp(slot_of(i).parsed)) [[likely]]
+      process_segment(slot_of(i), frames_[i]);
+    else
+      process_frame(slot_of(i), frames_[i], now);
   }
+}
+
+void StackImpl::process_telling_drops(std::size_t count, Instant now) {
   Counters before = counters_;
   for (std::size_t i = 0; i < count; ++i) {
     process_frame(slot_of(i), frames_[i], now);
@@ -181,25 +182,33 @@ void StackImpl::recognise_stranger(Slot& slot) {
   slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
 }
 
-// One function with all that a predicted segment needs; what is rare stays out of line. Hot, since
-// by the compiler's odds so many ifs lead to nowhere: it would save bytes there, with a division.
-[[gnu::flatten, gnu::hot]] void StackImpl::process_segment(Slot& slot, Frame& frame) {
+// All that a predicted segment needs becomes part of process_burst(); what is rare stays out of
+// line. That is hot, since by the compiler's odds so many ifs lead to nowhere: it would save bytes
+// there, with a division.
+void StackImpl::process_segment(Slot& slot, Frame& frame) {
   ++counters_.segs_in;
-  tcp::Arrival arrival{slot.parsed.segment, frame};
+  const wire::TcpSegment& segment = slot.parsed.segment;
   const std::uint32_t index = candidate_holds(slot) ? slot.candidate : find_entry(slot);
   if (index != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) [[unlikely]]
     claim(slot.tuple);
-  if (index == kNoIndex) {
-    receive_unknown(slot, arrival);
-  } else if (!tcp::names_tcb(index)) {
-    receive_without_tcb(index, slot, arrival);
-  } else {
+  if (tcp::names_tcb(index) && config_.tcp.header_prediction) {  // nor does kNoIndex
     tcp::Tcb& c = engine_.tcbs[index];
-    if (config_.tcp.header_prediction && tcp::header_prediction_hits(c, arrival.segment))
-      tcp::receive_predicted(engine_, c, arrival);
-    else
-      tcp::receive_segment(engine_, c, arrival);
+    if (tcp::header_prediction_hits(c, segment)) {
+      if (!tcp::receive_predicted(engine_, c, segment, frame)) bin_.add(frame);
+      return;
+    }
   }
+  process_unpredicted(index, slot, frame);
+}
+
+void StackImpl::process_unpredicted(std::uint32_t entry, Slot& slot, Frame& frame) {
+  tcp::Arrival arrival{slot.parsed.segment, frame};
+  if (entry == kNoIndex)
+    receive_unknown(slot, arrival);
+  else if (!tcp::names_tcb(entry))
+    receive_without_tcb(entry, slot, arrival);
+  else
+    tcp::receive_segment(engine_, engine_.tcbs[entry], arrival);
   if (!arrival.frame_kept) bin_.add(frame);
 }
 

@@ -96,6 +96,7 @@ class StackImpl {
   void look_up(Slot& slot, const Slot& before);
   void prefetch_send_chunk(const Slot& slot) const;
   void process_burst(std::size_t count, Instant now);
+  [[gnu::noinline]] void process_telling_drops(std::size_t count, Instant now);
   [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
   bool candidate_holds(const Slot& slot) const;
   void name_addresses(Slot& slot) const;
@@ -104,6 +105,7 @@ class StackImpl {
   Flow flow_of(const flow::FourTuple4& tuple) const;
   bool can_be_ours(const net::IcmpError& error) const;
   void process_segment(Slot& slot, Frame& frame);
+  [[gnu::noinline]] void process_unpredicted(std::uint32_t entry, Slot& slot, Frame& frame);
   [[gnu::noinline]] void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
   [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);
   bool receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);

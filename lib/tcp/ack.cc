@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/ack.h"
 
+#include "base/assert.h"
 #include "tcp/close.h"
 #include "tcp/ecn.h"
 #include "tcp/keepalive.h"
@@ -22,10 +23,9 @@ namespace {
 Duration end_timing(Engine& e, Tcb& c) {
   c.clear(flag::kTiming);
   c.reo_window_raised = false;
-  const Duration rtt = std::chrono::microseconds(e.now_us - c.rtt_start_us);
-  c.rtt.sample(rtt, e.rto_bounds);
-  c.rtt.note_minimum(rtt);
-  return rtt;
+  const std::uint32_t rtt_us = e.now_us - c.rtt_start_us;
+  c.rtt.sample_exact(rtt_us, e.rto_bounds);
+  return std::chrono::microseconds(rtt_us);
 }
 
 // RFC 6298 3 and RFC 7323 4: one segment a round trip is timed to the nanosecond; while
@@ -102,27 +102,45 @@ void restart_retransmission_timer(Engine& e, Tcb& c) {
     start_loss_timer(e, c, c.rtt.rto());
 }
 
-// Removes [snd_una, ack) from what is owed to the peer. True if that ends with our FIN.
-bool retire(Engine& e, Tcb& c, SeqNum ack) {
-  std::uint32_t acked = ack - c.snd_una;
-  if (c.has(flag::kSynUnacked)) {
-    c.clear(flag::kSynUnacked);
-    --acked;
-  }
-  const bool fin_acked = acked > c.send_queue.size();
-  const std::uint32_t data = fin_acked ? c.send_queue.size() : acked;
-  c.send_queue.drop_front(e.send_chunks, data);
-  c.bytes_acked += data;
+// What of an ACK's progress is not text.
+struct Progress {
+  std::uint32_t syn = 0, fin = 0;  // 1: of ours, is acknowledged
+  bool timed = true;               // it may tell a round trip
+};
+
+// Removes [snd_una, ack) from what is owed to the peer.
+void retire(Engine& e, Tcb& c, SeqNum ack, const Progress& progress) {
+  const std::uint32_t text = ack - c.snd_una - progress.syn - progress.fin;
+  c.send_queue.drop_front(e.send_chunks, text);
+  c.bytes_acked += text;
   c.snd_una = ack;
   if (c.snd_nxt.before(ack)) c.snd_nxt = ack;
-  if (fin_acked) c.clear(flag::kFinQueued);
-  return fin_acked;
 }
 
 void raise_writable(Engine& e, Tcb& c) {
   if (c.has(flag::kWantWritable) && can_send(c.state) &&
       c.send_queue.size() <= e.config.send_buffer / 2)
     e.raise(c, event::kWritable);
+}
+
+// All that follows from an ACK of something new, but for what our FIN's leads to.
+void make_progress(Engine& e, Tcb& c, const wire::TcpSegment& s, const Progress& progress) {
+  const std::uint32_t acked = s.ack - c.snd_una - progress.syn;
+  const std::uint32_t flight_before = c.flight();
+  retire(e, c, s.ack, progress);
+  const Duration rtt = progress.timed ? sample_round_trip(e, c, s) : Duration::zero();
+  c.retransmits = 0;
+  c.unreachable_seen = false;
+  c.persist_probes = 0;
+  c.dup_acks = 0;
+  c.clear(flag::kBackedOff | flag::kDupAcks);
+  if (acked > 0) inform_congestion_control(e, c, s, acked, flight_before, rtt);
+  // Forgotten in time: after 2^31 more bytes it would seem to lie ahead again.
+  if (!c.has(flag::kInRecovery) && c.snd_una.after(c.recover)) c.clear(flag::kRecoverValid);
+  restart_retransmission_timer(e, c);
+  raise_writable(e, c);
+  if (c.send_queue.size() > 0 || c.snd_una != c.snd_max || c.has(flag::kFinQueued))
+    e.schedule_output(c);
 }
 
 // RFC 5681 2: what makes an ACK a duplicate.
@@ -193,25 +211,24 @@ void become_established(Engine& e, Tcb& c) {
 }
 
 bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
-  const std::uint32_t acked = s.ack - c.snd_una - (c.has(flag::kSynUnacked) ? 1 : 0);
-  const std::uint32_t flight_before = c.flight();
-  // Of a repeated SYN nobody knows which one, or which of the peer's answers, this acknowledges.
-  const bool ambiguous = c.has(flag::kSynUnacked) && c.syn_retransmitted;
-  const bool fin_acked = retire(e, c, s.ack);
-  const Duration rtt = ambiguous ? Duration::zero() : sample_round_trip(e, c, s);
-  c.retransmits = 0;
-  c.unreachable_seen = false;
-  c.persist_probes = 0;
-  c.dup_acks = 0;
-  c.clear(flag::kBackedOff | flag::kDupAcks);
-  if (acked > 0) inform_congestion_control(e, c, s, acked, flight_before, rtt);
-  // Forgotten in time: after 2^31 more bytes it would seem to lie ahead again.
-  if (!c.has(flag::kInRecovery) && c.snd_una.after(c.recover)) c.clear(flag::kRecoverValid);
-  restart_retransmission_timer(e, c);
-  raise_writable(e, c);
-  if (c.send_queue.size() > 0 || c.snd_una != c.snd_max || c.has(flag::kFinQueued))
-    e.schedule_output(c);
-  return fin_acked;
+  Progress progress;
+  if (c.has(flag::kSynUnacked)) {
+    c.clear(flag::kSynUnacked);
+    progress.syn = 1;
+    // Of a repeated SYN nobody knows which one, or which of the peer's answers, this acknowledges.
+    progress.timed = !c.syn_retransmitted;
+  }
+  if (s.ack - c.snd_una - progress.syn > c.send_queue.size()) {
+    c.clear(flag::kFinQueued);
+    progress.fin = 1;
+  }
+  make_progress(e, c, s, progress);
+  return progress.fin != 0;
+}
+
+void handle_new_text_ack(Engine& e, Tcb& c, const wire::TcpSegment& s) {
+  TERN_DASSERT(!c.has(flag::kSynUnacked | flag::kFinQueued));
+  make_progress(e, c, s, {});
 }
 
 bool check_ack(Engine& e, Tcb& c, Arrival& a) {

@@ -15,6 +15,9 @@ bool check_ack(Engine& e, Tcb& c, Arrival& a);
 /// (snd_una, snd_max]. Returns whether our FIN is now acknowledged.
 bool handle_new_ack(Engine& e, Tcb& c, const wire::TcpSegment& s);
 
+/// The same in ESTABLISHED, where neither our SYN nor our FIN can be what is acknowledged.
+void handle_new_text_ack(Engine& e, Tcb& c, const wire::TcpSegment& s);
+
 /// The handshake is complete: the state, the round trip of the SYN, the congestion window, the
 /// event.
 void become_established(Engine& e, Tcb& c);

@@ -143,6 +143,14 @@ struct Engine {
     c.events |= events;
     if (!c.has(flag::kReady)) ready.push_back(tcbs, c, index_of(c));
   }
+  /// Both at once: what arrives is told of and answered.
+  void raise_and_schedule(Tcb& c, std::uint8_t events) {
+    c.events |= events;
+    if ((~c.flags & (flag::kReady | flag::kOutput)) == 0) return;
+    const std::uint32_t index = index_of(c);
+    if (!c.has(flag::kReady)) ready.push_back(tcbs, c, index);
+    if (!c.has(flag::kOutput)) output.push_back(tcbs, c, index);
+  }
 };
 
 /// Moves the connection along an edge of RFC 9293's diagram; asserts that it exists.

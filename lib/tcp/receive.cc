@@ -109,23 +109,21 @@ bool check_repeated_syn(Engine& e, Tcb& c, Arrival& a) {
 }
 
 // RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment at once, the rest within the delay.
-void owe_ack(Engine& e, Tcb& c) {
+std::uint32_t ack_due(const Tcb& c) {
   const bool two_full = c.rcv_nxt - c.last_ack_sent >= 2u * c.rcv_mss;
-  c.set(two_full ? flag::kAckNow : flag::kAckDelayed);
-  e.schedule_output(c);
+  return two_full ? flag::kAckNow : flag::kAckDelayed;
 }
 
 void advance_rcv_nxt(Engine& e, Tcb& c, std::uint32_t bytes) {
   c.rcv_nxt += bytes;
   c.bytes_received += bytes;
-  e.raise(c, event::kReadable);
   if (c.state == TcpState::kFinWait2)  // the peer still talks: no reason to give up on it
     start_closing_timer(e, c);
 }
 
 void note_segment_size(const Engine& e, Tcb& c, std::uint32_t bytes) {
-  c.rcv_mss = static_cast<std::uint16_t>(
-      std::min<std::uint32_t>(std::max<std::uint32_t>(c.rcv_mss, bytes), e.mss));
+  if (bytes > c.rcv_mss) [[unlikely]]
+    c.rcv_mss = static_cast<std::uint16_t>(std::min<std::uint32_t>(bytes, e.mss));
 }
 
 // An application that reads slowly, or not at all, keeps to its share of the memory, so that those
@@ -140,16 +138,21 @@ bool exceeds_share(const Engine& e, const Tcb& c, std::uint32_t more) {
   acknowledge_now(e, c);
 }
 
-// The common case: nothing waits out of order.
-void accept_in_order(Engine& e, Tcb& c, Arrival& a) {
-  const wire::TcpSegment& s = a.segment;
-  if (exceeds_share(e, c, s.payload_length)) return refuse_text(e, c);
-  a.frame_kept = true;  // push() owns it whatever comes of it
+// The common case: nothing waits out of order. Returns whether the frame has been taken.
+bool accept_in_order(Engine& e, Tcb& c, const wire::TcpSegment& s, const Frame& frame) {
+  if (exceeds_share(e, c, s.payload_length)) {
+    refuse_text(e, c);
+    return false;
+  }
   note_segment_size(e, c, s.payload_length);
-  if (!c.receive_queue.push(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq))
-    return refuse_text(e, c);
+  if (!c.receive_queue.push(e.receive_buffers, frame, {s.payload, s.payload_length}, s.seq)) {
+    refuse_text(e, c);
+    return true;  // push() owns it whatever comes of it
+  }
   advance_rcv_nxt(e, c, s.payload_length);
-  owe_ack(e, c);
+  c.set(ack_due(c));
+  e.raise_and_schedule(c, event::kReadable);
+  return true;
 }
 
 // What is next is worth more than what waits behind it: were it refused for want of memory, the
@@ -176,8 +179,9 @@ void fill_gap(Engine& e, Tcb& c, Arrival& a) {
   if (c.reassembly.empty()) c.clear(flag::kHasGap);
   if (ready == 0) return refuse_text(e, c);
   advance_rcv_nxt(e, c, ready);
-  c.acks_owed = 0;        // of the new edge they would be forged duplicates
-  acknowledge_now(e, c);  // RFC 5681 4.2: at once while a gap is being filled
+  c.acks_owed = 0;       // of the new edge they would be forged duplicates
+  c.set(flag::kAckNow);  // RFC 5681 4.2: at once while a gap is being filled
+  e.raise_and_schedule(c, event::kReadable);
 }
 
 void accept_out_of_order(Engine& e, Tcb& c, Arrival& a) {
@@ -211,7 +215,7 @@ void process_text(Engine& e, Tcb& c, Arrival& a) {
   else if (c.has(flag::kHasGap))
     fill_gap(e, c, a);
   else
-    accept_in_order(e, c, a);
+    a.frame_kept = accept_in_order(e, c, s, a.frame);
 }
 
 void accept_fin(Engine& e, Tcb& c) {
@@ -280,18 +284,17 @@ void receive_segment(Engine& e, Tcb& c, Arrival& a) {
   process_text_and_fin(e, c, a);
 }
 
-void receive_predicted(Engine& e, Tcb& c, Arrival& a) {
-  const wire::TcpSegment& s = a.segment;
+bool receive_predicted(Engine& e, Tcb& c, const wire::TcpSegment& s, const Frame& frame) {
   c.last_received = static_cast<Tick>(e.tick);
   update_ts_recent(e, c, s);
-  if (s.ack != c.snd_una) handle_new_ack(e, c, s);
+  if (s.ack != c.snd_una) handle_new_text_ack(e, c, s);
   update_send_window(e, c, s);
   if (s.payload_length == 0) {
     ++e.counters.rx_predicted_ack;
-    return;
+    return false;
   }
   ++e.counters.rx_predicted_data;
-  accept_in_order(e, c, a);
+  return accept_in_order(e, c, s, frame);
 }
 
 }  // namespace tern::tcp

@@ -10,7 +10,8 @@ namespace tern::tcp {
 
 /// The same for a segment that header_prediction_hits: what is left of the steps when nothing is
 /// special. Must be semantically redundant; test/property/header_prediction_test.cc shows it.
-void receive_predicted(Engine& e, Tcb& c, Arrival& a);
+/// Returns whether the frame has been taken.
+bool receive_predicted(Engine& e, Tcb& c, const wire::TcpSegment& s, const Frame& frame);
 
 /// The seventh and eighth step, shared by SYN-SENT, which may carry text too.
 void process_text_and_fin(Engine& e, Tcb& c, Arrival& a);

@@ -19,7 +19,8 @@ ReceiveBuffers::ReceiveBuffers(std::uint32_t max_nodes, std::uint32_t max_held_f
 
 std::uint32_t ReceiveBuffers::hold(const Frame& frame, std::span<std::byte> payload,
                                    wire::SeqNum seq) {
-  if (can_keep_frame()) return keep(frame, payload, seq);
+  const std::uint32_t kept = keep(frame, payload, seq);
+  if (kept != kNoIndex) return kept;
   const std::uint32_t index = copy(payload, seq);
   give_back(frame, index != kNoIndex);
   return index;
@@ -27,8 +28,9 @@ std::uint32_t ReceiveBuffers::hold(const Frame& frame, std::span<std::byte> payl
 
 std::uint32_t ReceiveBuffers::keep(const Frame& frame, std::span<std::byte> payload,
                                    wire::SeqNum seq) {
-  TERN_DASSERT(can_keep_frame());
+  if (held_frames_ >= keepable_frames_) return kNoIndex;
   const std::uint32_t index = nodes_.acquire();
+  if (index == kNoIndex) return kNoIndex;
   ++held_frames_;
   const auto length = static_cast<std::uint32_t>(payload.size());
   RxNode& n = nodes_[index];  // member by member: no temporary is built and copied

@@ -48,9 +48,9 @@ class ReceiveBuffers {
   /// copied out and binned. kNoIndex when everything is exhausted; the frame is binned then too.
   std::uint32_t hold(const Frame& frame, std::span<std::byte> payload, wire::SeqNum seq);
 
-  /// hold() in steps, for callers that spread one payload over several nodes. keep() needs
-  /// can_keep_frame(). copy() takes up to kChunkBytes and leaves the frame with the caller, who
-  /// ends with give_back(): `copied` counts rx_held_copied.
+  /// hold() in steps, for callers that spread one payload over several nodes. keep() takes the
+  /// frame if can_keep_frame(), else it answers kNoIndex. copy() takes up to kChunkBytes and leaves
+  /// the frame with the caller, who ends with give_back(): `copied` counts rx_held_copied.
   bool can_keep_frame() const { return held_frames_ < keepable_frames_ && nodes_.available() > 0; }
   std::uint32_t keep(const Frame& frame, std::span<std::byte> payload, wire::SeqNum seq);
   std::uint32_t copy(std::span<const std::byte> payload, wire::SeqNum seq);

@@ -12,20 +12,22 @@ bool ReceiveQueue::push(ReceiveBuffers& buffers, const Frame& frame, std::span<s
   TERN_DASSERT(!payload.empty());
   const bool reader_lags = head_ != kNoIndex;
   const bool copy_first = reader_lags && payload.size() <= kSmallSegmentBytes;
-  if (!copy_first && buffers.can_keep_frame()) {
-    push_node(buffers, buffers.keep(frame, payload, seq));
-    return true;
-  }
+  if (!copy_first && push_frame(buffers, frame, payload, seq)) return true;
   if (push_copy(buffers, payload, seq)) {
     buffers.give_back(frame, true);
     return true;
   }
-  if (buffers.can_keep_frame()) {
-    push_node(buffers, buffers.keep(frame, payload, seq));
-    return true;
-  }
+  if (push_frame(buffers, frame, payload, seq)) return true;
   buffers.give_back(frame, false);
   return false;
+}
+
+bool ReceiveQueue::push_frame(ReceiveBuffers& buffers, const Frame& frame,
+                              std::span<std::byte> payload, wire::SeqNum seq) {
+  const std::uint32_t node = buffers.keep(frame, payload, seq);
+  if (node == kNoIndex) return false;
+  push_node(buffers, node);
+  return true;
 }
 
 [[gnu::noinline]] bool ReceiveQueue::push_copy(ReceiveBuffers& buffers,

@@ -32,6 +32,8 @@ class ReceiveQueue {
   void clear(ReceiveBuffers& buffers);
 
  private:
+  bool push_frame(ReceiveBuffers& buffers, const Frame& frame, std::span<std::byte> payload,
+                  wire::SeqNum seq);
   bool push_copy(ReceiveBuffers& buffers, std::span<const std::byte> payload, wire::SeqNum seq);
 
   std::uint32_t head_ = kNoIndex;

@@ -25,8 +25,15 @@ RttEstimator::RttEstimator(const TcpConfig& config)
                             to_us(config.max_rto))),
       rto_us_(base_rto_us_) {}
 
-void RttEstimator::sample(Duration rtt, RtoBounds bounds) {
-  const std::uint32_t r = std::min(to_us(rtt), kMaxSampleUs);
+void RttEstimator::sample(Duration rtt, RtoBounds bounds) { take(to_us(rtt), bounds); }
+
+void RttEstimator::sample_exact(std::uint32_t rtt_us, const RtoBounds& bounds) {
+  take(rtt_us, bounds);
+  min_us_ = std::min(min_us_, rtt_us);
+}
+
+void RttEstimator::take(std::uint32_t rtt_us, const RtoBounds& bounds) {
+  const std::uint32_t r = std::min(rtt_us, kMaxSampleUs);
   if (!has_sample_) {
     has_sample_ = true;
     srtt_us_x8_ = r << 3;    // SRTT <- R

@@ -27,10 +27,8 @@ class RttEstimator {
   /// RFC 6298 2.2, 2.3: one measurement. Ends any back-off.
   void sample(Duration rtt, RtoBounds bounds);
 
-  /// For minimum(): a sample that is exact to the microsecond.
-  void note_minimum(Duration rtt) {
-    min_us_ = std::min(min_us_, static_cast<std::uint32_t>(rtt / std::chrono::microseconds(1)));
-  }
+  /// The same of one that is exact to the microsecond, which is for minimum() too.
+  void sample_exact(std::uint32_t rtt_us, const RtoBounds& bounds);
   /// The shortest round trip since the connection began, or its last time-out; what srtt() says
   /// while there is none (RFC 8985 6.2 step 1).
   Duration minimum() const {
@@ -59,6 +57,8 @@ class RttEstimator {
   unsigned back_off_count() const { return back_off_count_; }
 
  private:
+  void take(std::uint32_t rtt_us, const RtoBounds& bounds);
+
   std::uint32_t srtt_us_x8_ = 0;
   std::uint32_t rttvar_us_x4_ = 0;
   std::uint32_t base_rto_us_ = 1'000'000;  // without back-off

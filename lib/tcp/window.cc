@@ -135,8 +135,8 @@ void update_send_window(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   c.snd_wnd = window;
   c.snd_wl1 = s.seq;
   c.snd_wl2 = s.ack;
-  c.max_snd_wnd = std::max(c.max_snd_wnd, window);
   if (!opened) return;
+  c.max_snd_wnd = std::max(c.max_snd_wnd, window);
   if (is_running(c, TimerKind::kPersist)) {
     stop_timer(c, TimerKind::kPersist);
     c.rtt.reset_back_off();
