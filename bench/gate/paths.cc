@@ -17,10 +17,23 @@ namespace {
 
 constexpr std::uint32_t kConnections = 64;
 constexpr unsigned kRounds = 100;
+constexpr std::uint32_t kFullSegment = 1448;
 
 class Sink final : public ConnectionHandler {
   void on_readable(Connection c) override {
     while (c.receive()) continue;
+  }
+};
+
+// Keeps the send queue full, as a download does.
+class Source final : public ConnectionHandler {
+  void on_established(Connection c) override { fill(c); }
+  void on_readable(Connection) override {}
+  void on_writable(Connection c) override { fill(c); }
+  static void fill(Connection c) {
+    static constexpr std::byte kText[16 * 1024]{};
+    for (auto written = c.write(kText); written && *written == sizeof kText;)
+      written = c.write(kText);
   }
 };
 
@@ -85,7 +98,6 @@ std::uint64_t echo() {
 
 // Full segments of one connection, in bursts: what an upload is.
 std::uint64_t stream_receive() {
-  constexpr std::uint32_t kFullSegment = 1448;
   Sink sink;
   TcpScript script(1, sink);
   script.establish_all();
@@ -104,6 +116,37 @@ std::uint64_t stream_receive() {
   return kSegments;
 }
 
+// Full segments to a peer that acknowledges every second one: what a download is. A round is as
+// many as its window holds, which slow start has opened by the tenth.
+std::uint64_t stream_send() {
+  constexpr std::uint32_t kWindowSegments = 65535 / kFullSegment;
+  Source source;
+  TcpScript script(1, source);
+  script.offer_mss(kFullSegment + 12);
+  Peer& peer = script.peers()[0];
+  script.connect(&peer, 1);
+  script.send(peer, kAck, 0);
+  script.poll();
+  const auto round = [&] {
+    for (std::size_t left = script.port().sent().size(); left > 0;) {
+      const auto segments = static_cast<std::uint32_t>(std::min<std::size_t>(left, 2));
+      peer.ack += segments * kFullSegment;
+      script.send(peer, kAck, 0);
+      left -= segments;
+    }
+    script.port().clear_sent();
+    script.poll();
+  };
+  for (int i = 0; i < 10; ++i) round();
+  script.poll_with(gate_poll);
+  const std::uint64_t slow = script.counters().rx_slow, before = script.counters().segs_out;
+  for (unsigned i = 0; i < kRounds; ++i) round();
+  expect(script.counters().rx_slow == slow, "on the slow path");
+  constexpr std::uint64_t kSegments = std::uint64_t{kRounds} * kWindowSegments;
+  expect(script.counters().segs_out - before == kSegments, "not full windows");
+  return kSegments;
+}
+
 std::uint64_t connect_close() {
   Echo server;
   TcpScript script(kBurst, server);
@@ -118,8 +161,10 @@ std::uint64_t run(std::string_view path) {
   if (path == "predicted_receive") return predicted_receive();
   if (path == "echo") return echo();
   if (path == "stream_receive") return stream_receive();
+  if (path == "stream_send") return stream_send();
   if (path == "connect_close") return connect_close();
-  std::fprintf(stderr, "usage: paths predicted_receive|echo|stream_receive|connect_close\n");
+  std::fprintf(stderr,
+               "usage: paths predicted_receive|echo|stream_receive|stream_send|connect_close\n");
   std::exit(2);
 }
 

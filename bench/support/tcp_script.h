@@ -75,9 +75,13 @@ class TcpScript {
   /// What poll() calls from now on, in place of Stack::poll: something that counts.
   void poll_with(std::size_t (*counted)(Stack&, Instant)) { poll_ = counted; }
 
-  /// One segment of a connection; SYN carries the options that Linux sends.
+  /// From now on SYNs say what the peer's largest segment is; they say nothing of it before.
+  void offer_mss(std::uint16_t mss) { mss_ = mss; }
+
+  /// One segment of a connection, with a timestamp.
   void send(Peer& p, std::uint8_t flags, std::uint32_t payload_bytes) {
-    const std::uint32_t length = kHeaderBytes + payload_bytes;
+    const std::uint32_t mss_option = (flags & kSyn) != 0 && mss_ != 0 ? 4 : 0;
+    const std::uint32_t length = kHeaderBytes + mss_option + payload_bytes;
     std::byte* frame = port_.feed(length);
     std::memcpy(frame, template_, kHeaderBytes);
     store_be16(frame + 16, static_cast<std::uint16_t>(length - 14));
@@ -87,6 +91,10 @@ class TcpScript {
     store_be32(tcp + 4, p.seq);
     store_be32(tcp + 8, p.ack);
     store_u8(tcp + 13, flags);
+    if (mss_option != 0) {
+      store_u8(tcp + 12, 36 / 4 << 4);
+      store_be32(frame + kHeaderBytes, 0x02040000u | mss_);
+    }
     if ((flags & (kSyn | kFin)) != 0) ++p.seq;
     p.seq += payload_bytes;
   }
@@ -169,6 +177,7 @@ class TcpScript {
   std::unique_ptr<Stack> stack_;
   std::size_t (*poll_)(Stack&, Instant) = [](Stack& stack, Instant now) { return stack.poll(now); };
   Instant now_{std::chrono::seconds(1)};
+  std::uint16_t mss_ = 0;
   std::byte template_[kHeaderBytes]{};
 };
 
