@@ -117,9 +117,12 @@ void retire(Engine& e, Tcb& c, SeqNum ack, const Progress& progress) {
   if (c.snd_nxt.before(ack)) c.snd_nxt = ack;
 }
 
+// As soon as a quarter is free: a bulk sender who is left waiting for more runs out of work, since
+// what it has queued is on its way by then.
 void raise_writable(Engine& e, Tcb& c) {
+  const std::uint32_t enough_free = e.config.send_buffer / 4;
   if (c.has(flag::kWantWritable) && can_send(c.state) &&
-      c.send_queue.size() <= e.config.send_buffer / 2)
+      c.send_queue.size() <= e.config.send_buffer - enough_free)
     e.raise(c, event::kWritable);
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
+#include <string>
 
 #include "script.h"
 
@@ -264,6 +266,26 @@ TEST(SillyWindow, SmallStepsAreNotUsedAtOnce) {
   t.out_at(300ms, {data(1501, 100, 1)});
   t.in(ack_with_window(1, 1601, 1400));
   t.out({data(1601, 1400, 1, "P.")});
+}
+
+// Sooner, each ACK would have the application write a little; later, a fast peer would wait.
+TEST(SendBuffer, WakesItsWriterWhenAQuarterIsFree) {
+  Given given;
+  given.stack.tcp.send_buffer = 65'536;
+  Established t(given);
+  const std::string text = stream(0, 100'000);
+  EXPECT_EQ(*t.connection().write(std::as_bytes(std::span(text))), 65'536u);
+  t.poll();
+  for (const std::uint32_t acked : {1460u, 14'600u, 16'383u}) {
+    t.in(ack(1, 1 + acked));
+    EXPECT_EQ(t.record().writable, 0u) << acked;
+  }
+  t.in(ack(1, 1 + 16'384));
+  EXPECT_EQ(t.record().writable, 1u);
+  EXPECT_EQ(t.connection().send_space(), 16'384u);
+  t.in(ack(1, 1 + 17'520));
+  EXPECT_EQ(t.record().writable, 1u) << "once for each write that was refused";
+  t.take();
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ struct TcpConfig {
   std::uint32_t receive_buffer = 256 * 1024;
   std::uint32_t max_receive_buffer = 6 * 1024 * 1024;  ///< below receive_buffer: it does not grow
   /// Bytes that a connection may have queued and unacknowledged; less where the memory of all is
-  /// scarce (StackConfig::send_memory).
+  /// scarce (StackConfig::send_memory). on_writable comes when a quarter of it is free again.
   std::uint32_t send_buffer = 256 * 1024;
   bool nagle = true;       ///< per connection: Connection::set_nodelay
   bool timestamps = true;  ///< RFC 7323; used when the peer agrees
