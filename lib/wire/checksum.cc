@@ -39,13 +39,25 @@ inline std::uint64_t sum_tail(const std::byte* p, std::size_t length) {  // leng
 
 #if defined(__x86_64__)
 constexpr std::size_t kWideStep = 64;
-constexpr std::size_t kWideFrom = 256;  // below, to begin and to end costs more than it saves
+constexpr std::size_t kWideFrom = 256;       // below, to begin and to end costs more than it saves,
+constexpr std::size_t kMaskedCopyFrom = 64;  // unless it saves a call of memcpy
 
-// Asked once. What is summed up before it has been asked takes the narrow way.
-const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
+// Processors before Ice Lake have no VBMI2; those of them that know AVX-512 slow down for it.
+unsigned widest_vectors() {
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2")) return 512;
+  return __builtin_cpu_supports("avx2") ? 256 : 0;
+}
+
+// In bits. What is summed up before the processor has been asked takes the narrow way.
+unsigned vectors = widest_vectors();
 
 // Longer pieces would overflow a lane: it takes two words of 16 bits each step.
 constexpr std::size_t kWideMost = kWideStep << 13;
+
+// Each word is made 2^15 less, see WideSum: what that makes of so many bytes.
+constexpr std::int64_t bias_of(std::size_t bytes) {
+  return static_cast<std::int64_t>(bytes / 2) << 15;
+}
 
 // The sum of 16-bit words in vectors of 256 bits, which the compiler may not use unasked: a binary
 // runs on every x86-64. The instruction that adds neighbours takes its words for signed ones, so
@@ -63,50 +75,88 @@ struct WideSum {
                                           _mm256_cvtepi32_epi64(_mm256_extracti128_si256(both, 1)));
     alignas(32) std::int64_t each[4];
     _mm256_store_si256(reinterpret_cast<__m256i*>(each), wide);
-    const std::int64_t sum =
-        each[0] + each[1] + each[2] + each[3] + (static_cast<std::int64_t>(bytes / 2) << 15);
-    return static_cast<std::uint64_t>(sum);
+    return static_cast<std::uint64_t>(each[0] + each[1] + each[2] + each[3] + bias_of(bytes));
   }
 };
 
-// `length` is a multiple of kWideStep, and at most kWideMost.
-[[gnu::target("avx2")]] std::uint64_t sum_wide(const std::byte* p, std::size_t length) {
+// Copies what it sums up if kCopies. `length` is a multiple of kWideStep, and at most kWideMost.
+template <bool kCopies>
+[[gnu::target("avx2")]] std::uint64_t pass_256(std::byte* to, const std::byte* p,
+                                               std::size_t length) {
   WideSum sum;
-  for (const std::byte* const end = p + length; p != end; p += kWideStep) {
-    for (int i = 0; i < 2; ++i)
-      sum.add(i, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p) + i));
-  }
-  return sum.total(length);
-}
-
-[[gnu::target("avx2")]] std::uint64_t copy_wide(std::byte* to, const std::byte* p,
-                                                std::size_t length) {
-  WideSum sum;
-  for (const std::byte* const end = p + length; p != end; p += kWideStep, to += kWideStep) {
+  for (std::size_t at = 0; at != length; at += sizeof(__m256i) * 2) {
     for (int i = 0; i < 2; ++i) {
-      const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p) + i);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + i, words);
+      const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + at) + i);
+      if constexpr (kCopies) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + at) + i, words);
       sum.add(i, words);
     }
   }
   return sum.total(length);
 }
+
+// The same in vectors of 512 bits, of any length up to kWideMost: the last vector is masked, so
+// that nothing is left for the narrow way.
+template <bool kCopies>
+[[gnu::target("avx512bw")]] std::uint64_t pass_512(std::byte* to, const std::byte* p,
+                                                   std::size_t length) {
+  const __m512i top = _mm512_set1_epi16(-0x8000), ones = _mm512_set1_epi16(1);
+  __m512i lanes = _mm512_setzero_si512();
+  std::size_t at = 0;
+  for (; length - at >= kWideStep; at += kWideStep) {
+    const __m512i words = _mm512_loadu_si512(p + at);
+    if constexpr (kCopies) _mm512_storeu_si512(to + at, words);
+    lanes = _mm512_add_epi32(lanes, _mm512_madd_epi16(_mm512_xor_si512(words, top), ones));
+  }
+  if (at != length) {
+    const __mmask64 rest = (__mmask64{1} << (length - at)) - 1;
+    const __m512i words = _mm512_maskz_loadu_epi8(rest, p + at);
+    if constexpr (kCopies) _mm512_mask_storeu_epi8(to + at, rest, words);
+    lanes = _mm512_add_epi32(lanes, _mm512_madd_epi16(_mm512_xor_si512(words, top), ones));
+    at += kWideStep;
+  }
+  alignas(64) std::int32_t each[16];
+  _mm512_store_si512(each, lanes);
+  std::int64_t sum = bias_of(at);
+  for (const std::int32_t lane : each) sum += lane;
+  return static_cast<std::uint64_t>(sum);
+}
+
+// Adds a prefix of `bytes` to `sum`, as far as vectors are worth it, and returns its length. Copies
+// it if kCopies.
+template <bool kCopies>
+std::size_t pass_wide(std::byte* to, std::span<const std::byte> bytes, std::uint64_t& sum) {
+  const std::size_t length = std::min(bytes.size(), kWideMost);
+  if (vectors >= 512 && length >= (kCopies ? kMaskedCopyFrom : kWideFrom)) {
+    sum += pass_512<kCopies>(to, bytes.data(), length);
+    return length;
+  }
+  if (vectors >= 256 && length >= kWideFrom) {
+    const std::size_t whole = length & ~(kWideStep - 1);
+    sum += pass_256<kCopies>(to, bytes.data(), whole);
+    return whole;
+  }
+  return 0;
+}
+#else
+template <bool>
+std::size_t pass_wide(std::byte*, std::span<const std::byte>, std::uint64_t&) {
+  return 0;
+}
 #endif
 
 }  // namespace
 
+void checksum_internal::use_vectors([[maybe_unused]] unsigned bits) {
+#if defined(__x86_64__)
+  vectors = std::min(bits, widest_vectors());
+#endif
+}
+
 std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial) {
+  std::uint64_t a = initial, b = 0, c = 0, d = 0;
+  while (const std::size_t wide = pass_wide<false>(nullptr, bytes, a)) bytes = bytes.subspan(wide);
   const std::byte* p = bytes.data();
   std::size_t length = bytes.size();
-  std::uint64_t a = initial, b = 0, c = 0, d = 0;
-#if defined(__x86_64__)
-  while (length >= kWideFrom && kHasAvx2) {
-    const std::size_t wide = std::min(length & ~(kWideStep - 1), kWideMost);
-    a += sum_wide(p, wide);
-    p += wide;
-    length -= wide;
-  }
-#endif
   for (; length >= 32; length -= 32, p += 32) {
     a += halves(load_64(p));
     b += halves(load_64(p + 8));
@@ -120,16 +170,14 @@ std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t i
 
 std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
                             std::uint32_t initial) {
-#if defined(__x86_64__)
-  while (bytes.size() >= kWideFrom && kHasAvx2) {
-    const std::size_t wide = std::min(bytes.size() & ~(kWideStep - 1), kWideMost);
-    initial = checksum_internal::fold_to_32(initial + copy_wide(to, bytes.data(), wide));
+  std::uint64_t sum = initial;
+  while (const std::size_t wide = pass_wide<true>(to, bytes, sum)) {
     to += wide;
     bytes = bytes.subspan(wide);
   }
-#endif
+  if (bytes.empty()) return checksum_internal::fold_to_32(sum);
   copy_bytes(to, bytes.data(), bytes.size());
-  return checksum_partial(bytes, initial);
+  return checksum_partial(bytes, checksum_internal::fold_to_32(sum));
 }
 
 std::uint32_t checksum_pseudo_ipv6(std::span<const std::byte, 32> addresses,

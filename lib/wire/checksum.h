@@ -30,6 +30,10 @@ constexpr std::uint32_t fold_to_32(std::uint64_t sum) {
   return static_cast<std::uint32_t>((sum & 0xffffffff) + (sum >> 32));
 }
 
+/// From now on pieces are summed in vectors of so many bits at most, of those that the processor
+/// has (256, 512): for tests, which are to see all ways. Not while anybody else sums.
+void use_vectors(unsigned bits);
+
 inline std::uint64_t load_32(const std::byte* p) {
   std::uint32_t word;
   std::memcpy(&word, p, sizeof word);
