@@ -56,8 +56,7 @@ void ArpResponder::announce(Instant now) {
   second_announcement_ = now + kAnnounceInterval;
 }
 
-std::size_t ArpResponder::expire(Instant now) {
-  if (now < second_announcement_) return 0;
+std::size_t ArpResponder::announce_again() {
   second_announcement_ = kNever;
   arp_.announce();
   return 1;

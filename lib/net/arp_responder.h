@@ -35,12 +35,13 @@ class ArpResponder {
   /// Announces now and again kAnnounceInterval later; does nothing while the second is to come.
   void announce(Instant now);
 
-  std::size_t expire(Instant now);
+  std::size_t expire(Instant now) { return now < second_announcement_ ? 0 : announce_again(); }
   Instant next_deadline() const { return second_announcement_; }
 
  private:
   bool is_acceptable(const wire::ArpPacket& packet) const;
   void defend(Instant now);
+  std::size_t announce_again();
 
   const Route& route_;
   NeighbourTable& neighbours_;

@@ -204,7 +204,7 @@ void NeighbourTable::set_times(Duration reachable_time, Duration retry_interval)
   if (retry_interval > Duration::zero()) retry_interval_ = retry_interval;
 }
 
-std::size_t NeighbourTable::expire(Instant now) {
+std::size_t NeighbourTable::expire_due(Instant now) {
   std::size_t handled = 0;
   for (IndexList* list : {&second_timers_, &reachable_timers_, &delay_timers_}) {
     while (handled < kMaxPerExpire) {
@@ -214,6 +214,7 @@ std::size_t NeighbourTable::expire(Instant now) {
       ++handled;
     }
   }
+  earliest_ = next_deadline();
   return handled;
 }
 
@@ -447,10 +448,20 @@ void NeighbourTable::transmit(const Frame& frame, const MacAddress& mac) {
 
 void NeighbourTable::set_timer(std::uint32_t index, IndexList* list, Instant deadline) {
   Entry& entry = pool_[index];
-  if (entry.timer_list != nullptr) entry.timer_list->remove(timer_links(), index);
+  if (entry.timer_list != nullptr) {
+    entry.timer_list->remove(timer_links(), index);
+    heed_front(*entry.timer_list);
+  }
   entry.timer_list = list;
   entry.deadline = deadline;
-  if (list != nullptr) list->push_back(timer_links(), index);
+  if (list == nullptr) return;
+  list->push_back(timer_links(), index);
+  heed_front(*list);
+}
+
+// Whatever has become the next one of a list, expire() must not overlook it.
+void NeighbourTable::heed_front(const IndexList& timers) {
+  if (!timers.empty()) earliest_ = std::min(earliest_, pool_[timers.front()].deadline);
 }
 
 // Puts an entry at the young end of the list that it belongs in.

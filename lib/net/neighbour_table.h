@@ -120,7 +120,8 @@ class NeighbourTable {
   /// What a router says (RFC 4861 6.3.4). Zero: as it is.
   void set_times(Duration reachable_time, Duration retry_interval);
 
-  std::size_t expire(Instant now);  // returns entries handled
+  /// Returns entries handled. Asked in every poll: one comparison while nothing is due.
+  std::size_t expire(Instant now) { return now < earliest_ ? 0 : expire_due(now); }
   Instant next_deadline() const;
 
   std::uint32_t waiting_frames() const { return waiting_frames_; }
@@ -167,7 +168,9 @@ class NeighbourTable {
   void send_by(std::uint32_t index, const Frame& frame);
   void wake(std::uint32_t index, Instant now);
 
+  std::size_t expire_due(Instant now);
   void set_timer(std::uint32_t index, IndexList* list, Instant deadline);
+  void heed_front(const IndexList& timers);
   void set_age(std::uint32_t index);
   void answer_changed(const Entry& entry);
   auto timer_links() {
@@ -189,6 +192,7 @@ class NeighbourTable {
   IndexList second_timers_;     // retries and hold-downs: due a second after they were set
   IndexList reachable_timers_;  // due the reachable time after they were set
   IndexList delay_timers_;      // due kDelayFirstProbe after they were set
+  Instant earliest_ = kNever;   // not after next_deadline(), and perhaps before it
   IndexList unused_;            // never used, oldest first   } pinned entries and those with
   IndexList used_;              // least recently used first  } waiting frames are in neither
   const std::uint32_t max_unpinned_;

@@ -415,6 +415,32 @@ TEST_F(NeighbourTest, ExpireIsBoundedAndTheRestIsDueAtOnce) {
   EXPECT_EQ(sent().size(), 100U);
 }
 
+// What lets expire() return at once is a bound on what next_deadline() finds in the lists.
+TEST_F(NeighbourTest, ExpireFindsSomethingIfAndOnlyIfTheDeadlineHasCome) {
+  constexpr std::uint64_t kSeed = 7;
+  RecordProperty("seed", static_cast<int>(kSeed));
+  Prng prng(kSeed);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint32_t address = ip(static_cast<std::uint8_t>(10 + prng.below(12)));
+    switch (prng.below(4)) {
+      case 0:
+        link_state(address);
+        break;
+      case 1:
+        receive_reply(address, {{2, 0, 0, 0, 0, static_cast<std::uint8_t>(prng.below(2))}});
+        break;
+      case 2:
+        send_ip(address, 1);
+        break;
+      default:
+        now_ += std::chrono::milliseconds(prng.below(prng.chance(0.1) ? 40'000 : 400));
+    }
+    const bool is_due = net().next_deadline() <= now_;
+    ASSERT_EQ(net().expire(now_) > 0, is_due) << "step " << i;
+    sent();
+  }
+}
+
 TEST_F(NeighbourTest, TheSnapshotSaysWhatEachEntryDoes) {
   send_ip(kPeer, 1);
   resolve(ip(8), kOtherMac);
