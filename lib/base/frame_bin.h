@@ -21,14 +21,12 @@ class FrameBin {
 
   void add(const Frame& frame) {
     if (count_ == frames_.size()) [[unlikely]]
-      flush();
+      release_all();
     frames_[count_++] = frame;
   }
 
-  [[gnu::noinline]] void flush() {
-    if (count_ == 0) return;
-    port_.release({frames_.data(), count_});
-    count_ = 0;
+  void flush() {
+    if (count_ > 0) release_all();
   }
 
   /// Takes frames out again that are fit to be sent, as many as there are up to out.size(): a
@@ -44,6 +42,11 @@ class FrameBin {
   std::size_t size() const { return count_; }
 
  private:
+  [[gnu::noinline]] void release_all() {
+    port_.release({frames_.data(), count_});
+    count_ = 0;
+  }
+
   Port& port_;
   std::size_t count_ = 0;
   std::array<Frame, 64> frames_;

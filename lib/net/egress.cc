@@ -27,7 +27,7 @@ Egress::~Egress() {
   return spare_count_ > 0;
 }
 
-std::size_t Egress::flush() {
+std::size_t Egress::flush_staged() {
   std::size_t taken = 0;
   while (staged() > 0) {
     const std::size_t run = std::min(staged(), kCapacity - head_ % kCapacity);

@@ -63,7 +63,7 @@ class Egress {
   }
 
   /// Offers everything staged to the port, and gives discarded frames back. Returns frames taken.
-  std::size_t flush();
+  std::size_t flush() { return staged() > 0 ? flush_staged() : 0; }
 
   std::size_t staged() const { return tail_ - head_; }
   std::size_t spare() const { return spare_count_; }
@@ -76,6 +76,7 @@ class Egress {
     return staged() < kStageLimit && staged() + spare_count_ + handed_out_ + kSpares <= kCapacity;
   }
   bool refill();
+  std::size_t flush_staged();
   std::size_t transmit_run(std::size_t count);
   void count_deferred(std::size_t taken);
 

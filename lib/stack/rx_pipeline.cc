@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
 #include <cstring>
 
 #include "net/icmp6_error.h"
@@ -36,18 +37,17 @@ void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_count
 // queueing up: while pass 1 parses the second frame, the table slot of the first is on its way, and
 // so on. Pass 2 follows a few frames behind pass 1: a TCB's lines come in while others are parsed,
 // where all at once there would be more of them than a core can wait for.
-[[gnu::hot]] std::size_t StackImpl::receive_burst(Instant now) {
-  const std::size_t count = port_.receive(frames_);
-  if (count == 0) return 0;
+[[gnu::hot]] void StackImpl::make_passes(std::size_t count, Instant now) {
   ++counters_.rx_bursts;
   counters_.rx_frames += count;
   Slot* const slots = slots_.data() + 1;
-  for (std::size_t i = 0; i < count + kLookUpBehind; ++i) {
-    if (i < count) parse(slots[i], slots[i - 1], frames_[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    parse(slots[i], slots[i - 1], frames_[i]);
     if (i >= kLookUpBehind) look_up(slots[i - kLookUpBehind], slots[i - kLookUpBehind - 1]);
   }
+  for (std::size_t i = count - std::min(count, kLookUpBehind); i < count; ++i)
+    look_up(slots[i], slots[i - 1]);
   process_burst(count, now);
-  return count;
 }
 
 // Pass 1: parse, checksum verdict, hash, prefetch the table slot. A run of segments of one flow is

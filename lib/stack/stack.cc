@@ -78,7 +78,7 @@ std::size_t StackImpl::poll(Instant now) {
     timers_deferred_ = 0;
     work += expire_timers(now);
   }
-  work += run_callbacks();
+  if (has_callbacks()) work += run_callbacks();
   watch_floods();
   work += transmit(link_up);
   bin_.flush();
@@ -106,11 +106,17 @@ void StackImpl::follow_own6() {
   });
 }
 
-std::size_t StackImpl::expire_timers(Instant now) {
-  std::size_t work =
+std::size_t StackImpl::turn_wheel() {
+  const std::size_t fired =
       engine_.wheel.advance(static_cast<timer::Tick>(engine_.tick), kTimersPerPoll,
                             [this](std::uint32_t index) { tcp::on_timer_node(engine_, index); });
   if (engine_.wheel.has_backlog()) ++counters_.timers_carried_over;
+  return fired;
+}
+
+std::size_t StackImpl::expire_timers(Instant now) {
+  std::size_t work = 0;
+  if (!engine_.wheel.is_idle_at(static_cast<timer::Tick>(engine_.tick))) work += turn_wheel();
   work += engine_.time_wait.expire(
       now, kTimersPerPoll, [this](std::uint32_t record) { tcp::leave_time_wait(engine_, record); });
   work += tcp::expire_half_open(engine_, kTimersPerPoll);
@@ -122,7 +128,7 @@ std::size_t StackImpl::expire_timers(Instant now) {
 
 // Everything that this poll has made ready leaves in one burst; what the port does not take stays.
 std::size_t StackImpl::transmit(bool link_up) {
-  const std::size_t visited = tcp::transmit_all(engine_);
+  const std::size_t visited = engine_.output.empty() ? 0 : tcp::transmit_all(engine_);
   const bool out_of_frames = !engine_.output.empty() && visited == 0;
   const std::size_t taken = link_up ? egress_.flush() : 0;
   if (abort_next_ != kNoIndex) [[unlikely]]

@@ -90,7 +90,12 @@ class StackImpl {
     std::uint32_t hash;
     std::uint32_t candidate = kNoIndex;
   };
-  std::size_t receive_burst(Instant now);
+  std::size_t receive_burst(Instant now) {
+    const std::size_t count = port_.receive(frames_);
+    if (count > 0) make_passes(count, now);
+    return count;
+  }
+  [[gnu::noinline]] void make_passes(std::size_t count, Instant now);
   Slot& slot_of(std::size_t frame) { return slots_[1 + frame]; }
   void parse(Slot& slot, const Slot& before, const Frame& frame);
   void look_up(Slot& slot, const Slot& before);
@@ -131,6 +136,7 @@ class StackImpl {
   void start_interface(Instant now);
   void follow_own6();
   std::size_t expire_timers(Instant now);
+  [[gnu::noinline]] std::size_t turn_wheel();
   std::size_t transmit(bool link_up);
   void watch_floods();
   template <class F>
@@ -145,7 +151,8 @@ class StackImpl {
   }
 
   // events.cc
-  std::size_t run_callbacks();
+  bool has_callbacks() const { return !engine_.ready.empty() || !engine_.starved.empty(); }
+  [[gnu::noinline]] std::size_t run_callbacks();
   bool can_wake_starved() const;
   void wake_starved();
   void deliver(std::uint32_t index);

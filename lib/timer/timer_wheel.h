@@ -68,6 +68,10 @@ class TimerWheel {
     return fired;
   }
 
+  /// Whether advance(now) would change nothing, as most would: no tick has passed since the last
+  /// one, and nothing was left over or armed for the past.
+  bool is_idle_at(Tick now) const { return now == now_ && is_settled(); }
+
   /// Whether the last advance left timers that were due to the next one: call it again at once. May
   /// hold without cause for one call, after the timer that caused it was cancelled or moved later.
   bool has_backlog() const;
@@ -106,7 +110,7 @@ class TimerWheel {
   enum class Reached { kDue, kNothing, kOutOfMoves };
 
   void begin_advance(Tick now);
-  // Nothing can be due: the short way out of a poll in which no tick has passed, as most are.
+  // Nothing can be due: the short way out of an advance in which no tick has passed.
   bool is_settled() const {
     return base_ == now_ && overdue_.empty() && cascading_ == kNoBucket &&
            buckets_[base_ % kSlots].list.empty();

@@ -228,7 +228,7 @@ void Device::stop() {
 // A card tells one thread at a time: of two that ask its PHY at once, either may hear that the link
 // is down (seen with e1000e). A worker does not wait for that, it takes the last answer.
 bool Device::link_up() const {
-  if (link_goes_under_polls()) return ask_link();
+  if (link_goes_under_polls_) return ask_link();
   const std::unique_lock lock(asking_, std::try_to_lock);
   if (lock.owns_lock()) link_was_up_.store(ask_link(), std::memory_order_relaxed);
   return link_was_up_.load(std::memory_order_relaxed);
@@ -251,8 +251,6 @@ std::uint64_t Device::trusted_rx_flags() const {
   return is_virtual(driver_) && !config_.trust_missing_checksum ? all & ~kVerdicts : all;
 }
 
-bool Device::link_goes_under_polls() const { return driver_.starts_with("net_memif"); }
-
 bool Device::is_kernel_backed() const {
   return starts_with_any(driver_,
                          {"net_tap", "net_af_packet", "net_af_xdp", "net_tun", "net_pcap"});
@@ -263,6 +261,7 @@ absl::Status Device::configure() {
   if (const int error = rte_eth_dev_info_get(port_id_, &info); error != 0)
     return device_error(name_, "the device does not say what it can", error);
   driver_ = info.driver_name;
+  link_goes_under_polls_ = driver_.starts_with("net_memif");
   if (config_.queues > std::min(info.max_rx_queues, info.max_tx_queues))
     return absl::InvalidArgumentError(
         absl::StrCat(name_, " has ", std::min(info.max_rx_queues, info.max_tx_queues),

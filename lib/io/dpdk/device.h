@@ -112,7 +112,7 @@ class Device {
   std::uint64_t trusted_rx_flags() const;
   /// net_memif unmaps its rings, in another thread, when its peer leaves: a poll of a moment later
   /// crashes (DPDK 22.11). The link is down by then, so it is worth asking often.
-  bool link_goes_under_polls() const;
+  bool link_goes_under_polls() const { return link_goes_under_polls_; }
   /// A virtual device whose other end is the Linux kernel: polling it without a pause starves that.
   bool is_kernel_backed() const;
 
@@ -146,6 +146,7 @@ class Device {
   mutable std::atomic<bool> link_was_up_ = false;
   std::vector<rte_mempool*> pools_;        // one for each queue: what MBUF_FAST_FREE asks for
   std::vector<rte_mempool*> large_pools_;  // likewise, if it cuts
+  bool link_goes_under_polls_ = false;
   bool is_configured_ = false;
   bool is_started_ = false;
 };
