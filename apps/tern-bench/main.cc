@@ -48,7 +48,6 @@ void say(const Options& options, const std::string& text) {
 struct ServerWorker {
   explicit ServerWorker(const Options& options) : server(options) {}
   bench::Server server;
-  Instant next_look{};
   std::mutex mutex;  // guards what follows: taken once a second
   Snapshot last;
   double connections = 0;
@@ -63,8 +62,10 @@ class ServerWatch {
         runtime_(runtime),
         report_(options, tern::Runtime::cycles_per_second()),
         resident_at_start_(bench::resident_bytes()) {
-    for (unsigned i = 0; i < runtime.workers(); ++i)
+    for (unsigned i = 0; i < runtime.workers(); ++i) {
       workers_.push_back(std::make_unique<ServerWorker>(options));
+      looks_.push_back({&runtime.stack(i)});
+    }
   }
 
   const std::string& error() const { return report_.error(); }
@@ -79,19 +80,10 @@ class ServerWatch {
   /// Once a turn of any worker. Thread: that worker's.
   void turn(tern::Stack& stack, Instant now) {
     unsigned index = 0;
-    while (&runtime_.stack(index) != &stack) ++index;
-    ServerWorker& worker = *workers_[index];
-    if (now < worker.next_look) return;
-    worker.next_look = now + std::chrono::seconds(1);
-    {
-      const std::lock_guard lock(worker.mutex);
-      worker.last = {.at = now,
-                     .totals = worker.server.totals(),
-                     .counters = stack.counters(),
-                     .busy = runtime_.worker_usage(index).busy};
-      worker.connections = stack.usage().connections;
-    }
-    if (index == 0) report(now);
+    while (looks_[index].stack != &stack) ++index;
+    if (now < looks_[index].next) return;
+    looks_[index].next = now + std::chrono::seconds(1);
+    look(index, stack, now);
   }
 
   void finish() {
@@ -105,6 +97,25 @@ class ServerWatch {
   }
 
  private:
+  /// When a worker is looked at: on its own, since every turn asks.
+  struct Look {
+    const tern::Stack* stack;
+    Instant next{};
+  };
+
+  [[gnu::noinline]] void look(unsigned index, tern::Stack& stack, Instant now) {
+    ServerWorker& worker = *workers_[index];
+    {
+      const std::lock_guard lock(worker.mutex);
+      worker.last = {.at = now,
+                     .totals = worker.server.totals(),
+                     .counters = stack.counters(),
+                     .busy = runtime_.worker_usage(index).busy};
+      worker.connections = stack.usage().connections;
+    }
+    if (index == 0) report(now);
+  }
+
   void report(Instant now) {
     Snapshot sum;
     double connections = 0;
@@ -138,6 +149,7 @@ class ServerWatch {
   bool is_stopping_ = false;
   Report report_;
   std::uint64_t resident_at_start_;
+  std::vector<Look> looks_;
   std::vector<std::unique_ptr<ServerWorker>> workers_;
   Snapshot last_;
   bench::Result result_;

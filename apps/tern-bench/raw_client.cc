@@ -74,17 +74,14 @@ std::size_t RawClient::receive() {
 // In two passes, so that the records of a burst come into the cache together.
 void RawClient::process(Instant now) {
   now_ = now.time_since_epoch().count();
-  if (arrived_ == 0) return;  // before 64 records are cleared: an idle turn is part of a round trip
-  std::array<std::optional<Incoming>, kBurst> segments;
-  std::array<Record*, kBurst> records{};
   for (std::size_t i = 0; i < arrived_; ++i) {
-    segments[i] = read_segment(in_[i].data, in_[i].length);
-    records[i] = segments[i] ? record_of(*segments[i]) : nullptr;
-    if (records[i] != nullptr) __builtin_prefetch(records[i]);
+    segments_[i] = read_segment(in_[i].data, in_[i].length);
+    found_[i] = segments_[i] ? record_of(*segments_[i]) : nullptr;
+    if (found_[i] != nullptr) __builtin_prefetch(found_[i]);
   }
   for (std::size_t i = 0; i < arrived_; ++i) {
-    if (records[i] != nullptr)
-      on_segment(in_[i], *segments[i], *records[i]);
+    if (found_[i] != nullptr)
+      on_segment(in_[i], *segments_[i], *found_[i]);
     else if (is_link() && is_plain(in_[i].data, in_[i].length))
       on_plain(in_[i]);
     else if (const auto arp = read_arp(in_[i].data, in_[i].length))
@@ -92,6 +89,7 @@ void RawClient::process(Instant now) {
     else
       done_.push_back(in_[i]);
   }
+  if (arrived_ > 0) flush();  // before anything else is looked at: the server waits for it
   arrived_ = 0;
 }
 
@@ -252,16 +250,18 @@ void RawClient::on_answer(Frame& frame, Record& r) {
     return;
   }
   --under_way_;
-  owe_ack(r);
   if (is_asking_) {
+    owe_ack(r);
     r.state = State::kIdle;  // asked once
     return done_.push_back(frame);
   }
   rest(r);
   const bool is_next = is_running_ && options_.mode == Mode::kRr &&
                        (!schedule_ || schedule_->is_due(Instant(tern::Duration(now_))));
-  if (!is_next) return done_.push_back(frame);
-  request(frame, next_idle(), next_intended());
+  Record* const next = is_next ? &next_idle() : nullptr;
+  if (next != &r) owe_ack(r);  // else the request brings it
+  if (next == nullptr) return done_.push_back(frame);
+  request(frame, *next, next_intended());
 }
 
 void RawClient::on_fin(Frame& frame, Record& r) {

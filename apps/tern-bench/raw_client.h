@@ -120,7 +120,9 @@ class RawClient final : public Load {
   std::deque<std::uint32_t> idle_;
   std::deque<Owed> owed_;  // in the order of time; may name records that have paid
   std::array<tern::Frame, kBurst> in_;
-  std::size_t arrived_ = 0;  // of in_
+  std::size_t arrived_ = 0;                               // of in_
+  std::array<std::optional<Incoming>, kBurst> segments_;  // what in_ says,
+  std::array<Record*, kBurst> found_{};                   //   and whose it is
   std::vector<tern::Frame> out_, done_, spare_;
   std::optional<Schedule> schedule_;
   std::int64_t now_ = 0;
