@@ -96,6 +96,38 @@ std::uint64_t echo() {
   return rounds(server, true);
 }
 
+// One connection of all asks again and again, each time alone: what a poll costs besides its
+// frames.
+std::uint64_t lone_echo() {
+  Echo server;
+  TcpScript script(kConnections, server);
+  script.establish_all();
+  Peer& p = script.peers()[0];
+  const auto ask = [&] {
+    script.send(p, kAck | kPsh, kPayloadBytes);
+    p.ack += kPayloadBytes;
+    script.poll();
+    script.port().clear_sent();
+  };
+  for (std::size_t i = 0; i < kBurst; ++i) ask();
+  const PredictedOnly predicted(script);
+  script.poll_with(gate_poll);
+  constexpr std::uint64_t kAsked = std::uint64_t{kRounds} * kBurst;
+  for (std::uint64_t i = 0; i < kAsked; ++i) ask();
+  predicted.check(kAsked);
+  return kAsked;
+}
+
+// Polls that find nothing, as most do that come before the one frame of a round trip.
+std::uint64_t idle_poll() {
+  Echo server;
+  TcpScript script(kConnections, server);
+  script.establish_all();
+  script.poll_with(gate_poll);
+  for (unsigned i = 0; i < kRounds; ++i) script.poll();
+  return kRounds;
+}
+
 // Full segments of one connection, in bursts: what an upload is.
 std::uint64_t stream_receive() {
   Sink sink;
@@ -160,11 +192,14 @@ std::uint64_t connect_close() {
 std::uint64_t run(std::string_view path) {
   if (path == "predicted_receive") return predicted_receive();
   if (path == "echo") return echo();
+  if (path == "lone_echo") return lone_echo();
+  if (path == "idle_poll") return idle_poll();
   if (path == "stream_receive") return stream_receive();
   if (path == "stream_send") return stream_send();
   if (path == "connect_close") return connect_close();
   std::fprintf(stderr,
-               "usage: paths predicted_receive|echo|stream_receive|stream_send|connect_close\n");
+               "usage: paths predicted_receive|echo|lone_echo|idle_poll|stream_receive|"
+               "stream_send|connect_close\n");
   std::exit(2);
 }
 
