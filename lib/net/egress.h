@@ -35,10 +35,17 @@ class Egress {
   /// An empty frame, now the caller's: to be sent or discarded. False when the pool is dry or the
   /// stage is full (counted): try again at a later poll.
   bool allocate(Frame& frame) {
-    if (spare_count_ == 0 && !refill()) return false;
-    frame = spare_[--spare_count_];
-    ++handed_out_;
+    const Frame* place = allocate();
+    if (place == nullptr) return false;
+    frame = *place;
     return true;
+  }
+
+  /// The same in place: what it returns is only there until the next allocate(). nullptr: none.
+  Frame* allocate() {
+    if (spare_count_ == 0 && !refill()) return nullptr;
+    ++handed_out_;
+    return &spare_[--spare_count_];
   }
 
   /// The same for a large segment, out of the port's own few frames for them; not counted.

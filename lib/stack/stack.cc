@@ -60,7 +60,7 @@ StackImpl::StackImpl(const StackConfig& config, Port& port, Instant now, Steerin
 StackImpl::~StackImpl() {
   for (std::uint32_t i = 0; i < engine_.tcbs.touched(); ++i) {
     engine_.tcbs[i].receive_queue.clear(engine_.receive_buffers);
-    engine_.tcbs[i].reassembly.clear(engine_.receive_buffers);
+    tcp::release_reassembly(engine_, engine_.tcbs[i]);
   }
 }
 

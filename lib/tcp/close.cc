@@ -24,9 +24,8 @@ void retire_sender(Engine& e, Tcb& c) {
   cancel_timers(e, c);
   c.send_queue.clear(e.send_chunks);
   release_sack_sender(e, c);
-  c.reassembly.clear(e.receive_buffers);
-  c.clear(flag::kHasGap | flag::kSynPending | flag::kRetransmitHead | flag::kProbe |
-          flag::kFinQueued);
+  release_reassembly(e, c);
+  c.clear(flag::kSynPending | flag::kRetransmitHead | flag::kProbe | flag::kFinQueued);
 }
 
 void announce_end(Engine& e, Tcb& c, CloseReason reason) {

@@ -2,6 +2,7 @@
 #include "tcp/engine.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "tcp/segment_check.h"
 #include "tcp/state.h"
@@ -19,6 +20,12 @@ constexpr std::uint16_t kInitialReceiveMss = 536;
 std::uint32_t held_frames_for(const PortInfo& port) {
   constexpr std::uint32_t kWhenUnknown = 1024;
   return port.rx_frames == 0 ? kWhenUnknown : port.rx_frames / 2;
+}
+
+std::uint64_t link_tail_of(const MacAddress& mac) {
+  std::uint64_t tail = 0;
+  std::memcpy(&tail, mac.octets.data(), mac.octets.size());
+  return tail;
 }
 
 std::uint32_t rx_nodes_for(const StackConfig& config, const PortInfo& port) {
@@ -84,6 +91,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       offload_ip_checksum(port.tx_ip_checksum),
       offload_tcp_checksum(port.tx_tcp_checksum),
       tso_bytes(port.tx_tcp_checksum ? port.tso_bytes : 0),
+      link_tail(link_tail_of(port.mac)),
       keys(all_keys),
       book(addresses),
       net(interface),
@@ -94,6 +102,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       now(start),
       tick(static_cast<std::uint64_t>(start.time_since_epoch() / timer::kTick)),
       now_us(microseconds_of(start)),
+      now_ms(milliseconds_of(start)),
       tcbs(stack.max_connections),
       extras(stack.max_connections),
       table(stack.max_connections + stack.max_time_wait + stack.syn_cache_entries),
@@ -109,6 +118,7 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       sack_senders(stack.max_sack_senders),
       receive_buffers(rx_nodes_for(stack, port), held_frames_for(port), stack.receive_memory,
                       frame_bin, stats),
+      reassemblies(rx_nodes_for(stack, port) + 1),
       stray_limit(keys.limits) {}
 
 namespace {
@@ -171,6 +181,23 @@ Extras& extras_of(Engine& e, Tcb& c) {
   if (!c.has(flag::kExtras)) extras = {};
   c.set(flag::kExtras);
   return extras;
+}
+
+Reassembly& reassembly_of(Engine& e, Tcb& c) {
+  if (!c.has(flag::kHasGap)) {
+    c.reassembly = e.reassemblies.acquire();
+    TERN_ASSERT(c.reassembly != kNoIndex);  // there is one more than nodes
+    e.reassemblies[c.reassembly] = {};
+    c.set(flag::kHasGap);
+  }
+  return e.reassemblies[c.reassembly];
+}
+
+void release_reassembly(Engine& e, Tcb& c) {
+  if (!c.has(flag::kHasGap)) return;
+  c.clear(flag::kHasGap);
+  e.reassemblies[c.reassembly].clear(e.receive_buffers);
+  e.reassemblies.release(c.reassembly);
 }
 
 void destroy_tcb(Engine& e, Tcb& c) {

@@ -14,6 +14,7 @@
 #include "net/interface.h"
 #include "net/path_mtu.h"
 #include "tcp/flood_watch.h"
+#include "tcp/reassembly.h"
 #include "tcp/receive_buffer.h"
 #include "tcp/sack_sender.h"
 #include "tcp/send_queue.h"
@@ -81,6 +82,7 @@ struct Engine {
   const bool offload_ip_checksum;
   const bool offload_tcp_checksum;
   const std::uint32_t tso_bytes;  // IP packet that the port cuts; 0: it does not
+  const std::uint64_t link_tail;  // an Ethernet header behind the first address: ours, and no type
   const Keys keys;
   flow::AddressBook& book;  // each TCB and record holds a reference on its remote address
   net::Interface& net;
@@ -92,6 +94,7 @@ struct Engine {
   Instant now;               // of the current poll
   std::uint64_t tick;        // the same in wheel ticks since the epoch, rounded down
   std::uint32_t now_us;      // the same in microseconds, modulo 2^32: when segments were sent
+  std::uint32_t now_ms;      // and in milliseconds: the clock of RFC 7323's timestamps
   bool draining = false;     // no new connections, either way
   bool abort_round = false;  // the other one since abort_all(), which ends those with the former
   std::array<std::uint32_t, kTcpStateCount>
@@ -112,8 +115,9 @@ struct Engine {
   SendChunkPool send_chunks;
   IndexPool<SackSender> sack_senders;  // of the connections to whom SACK blocks have come
   ReceiveBuffers receive_buffers;
-  ReadyList ready;    // connections with events to deliver
-  OutputList output;  // connections with something to send
+  IndexPool<Reassembly> reassemblies;  // of the connections with gaps: each but one holds a node
+  ReadyList ready;                     // connections with events to deliver
+  OutputList output;                   // connections with something to send
   StarvedList
       starved;  // connections that no ACK of their own may ever tell that there is room again
   StrayLimit stray_limit;
@@ -121,10 +125,14 @@ struct Engine {
   static std::uint32_t microseconds_of(Instant t) {
     return static_cast<std::uint32_t>(t.time_since_epoch() / std::chrono::microseconds(1));
   }
+  static std::uint32_t milliseconds_of(Instant t) {
+    return static_cast<std::uint32_t>(t.time_since_epoch() / std::chrono::milliseconds(1));
+  }
   void set_time(Instant t) {
     now = t;
     tick = static_cast<std::uint64_t>(t.time_since_epoch() / timer::kTick);
     now_us = microseconds_of(t);
+    now_ms = milliseconds_of(t);
   }
   /// The instant of a wheel tick near now.
   Instant instant_of(Tick t) const {
@@ -173,6 +181,12 @@ Tcb* take_tcb(Engine& e, const flow::FourTuple4& tuple, std::uint32_t hash,
 /// The connection's Extras, made at need. Without kExtras there are none, and what they say is
 /// zero.
 Extras& extras_of(Engine& e, Tcb& c);
+
+/// What the connection holds out of order, made at need: flag::kHasGap says whether there is any.
+Reassembly& reassembly_of(Engine& e, Tcb& c);
+
+/// Gives up all that is held out of order, if any is.
+void release_reassembly(Engine& e, Tcb& c);
 
 /// Frees a TCB and all that it owns. Only after its on_closed, or if nobody has heard of it.
 void destroy_tcb(Engine& e, Tcb& c);

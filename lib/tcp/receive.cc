@@ -161,7 +161,7 @@ bool accept_in_order(Engine& e, Tcb& c, const wire::TcpSegment& s, const Frame& 
 void make_room_for_next(Engine& e, Tcb& c) {
   ReceiveBuffers& buffers = e.receive_buffers;
   while (!buffers.can_keep_frame() && buffers.copies_available() == 0 &&
-         c.reassembly.drop_last(buffers))
+         reassembly_of(e, c).drop_last(buffers))
     if (c.has(flag::kSack)) ++e.counters.sack_reneges;
 }
 
@@ -173,10 +173,10 @@ void fill_gap(Engine& e, Tcb& c, Arrival& a) {
   make_room_for_next(e, c);
   a.frame_kept = true;
   note_segment_size(e, c, s.payload_length);
-  c.reassembly.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
-  const std::uint32_t ready =
-      c.reassembly.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
-  if (c.reassembly.empty()) c.clear(flag::kHasGap);
+  Reassembly& held = reassembly_of(e, c);
+  held.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
+  const std::uint32_t ready = held.take_ready(e.receive_buffers, c.receive_queue, c.rcv_nxt);
+  if (held.empty()) release_reassembly(e, c);
   if (ready == 0) return refuse_text(e, c);
   advance_rcv_nxt(e, c, ready);
   c.acks_owed = 0;       // of the new edge they would be forged duplicates
@@ -187,15 +187,16 @@ void fill_gap(Engine& e, Tcb& c, Arrival& a) {
 void accept_out_of_order(Engine& e, Tcb& c, Arrival& a) {
   wire::TcpSegment& s = a.segment;
   a.frame_kept = true;
-  const auto outcome = c.reassembly.insert(e.receive_buffers, a.frame,
-                                           {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
+  Reassembly& held = reassembly_of(e, c);
+  const auto outcome =
+      held.insert(e.receive_buffers, a.frame, {s.payload, s.payload_length}, s.seq, c.rcv_nxt);
   if (outcome == Reassembly::Outcome::kKept) ++e.counters.rx_out_of_order;
   if (outcome == Reassembly::Outcome::kDuplicate) {
     ++e.counters.rx_duplicate;
     note_duplicate(c, s.seq, s.seq + s.payload_length);
   }
   if (outcome == Reassembly::Outcome::kNoBuffer) ++e.counters.drop_tcp_no_buffer;
-  if (!c.reassembly.empty()) c.set(flag::kHasGap);
+  if (held.empty()) release_reassembly(e, c);
   if (c.acks_owed < 0xff) ++c.acks_owed;
   e.schedule_output(c);
 }

@@ -7,14 +7,12 @@
 
 #include "tcp/ecn.h"
 #include "tcp/mss.h"
+#include "tcp/segment_headers.h"
 #include "tcp/timers.h"
 #include "tcp/timestamp.h"
 #include "tcp/urgent.h"
 #include "tcp/user_timeout.h"
 #include "tcp/window.h"
-#include "wire/checksum.h"
-#include "wire/ethernet.h"
-#include "wire/ipv4.h"
 
 namespace tern::tcp {
 namespace {
@@ -22,31 +20,10 @@ namespace {
 using namespace wire::tcp_flag;
 
 constexpr std::size_t kIpOffset = wire::kEthernetHeaderBytes;
-constexpr std::size_t kTimestampOptionBytes = 12;
+constexpr std::uint32_t kTimestampOptionBytes = 12;
 constexpr std::uint32_t kUserTimeoutOptionBytes = 4;
 
-/// Where things lie in a frame. The template has IPv4's form: of IPv6's header it keeps the first 8
-/// bytes, at the same place, and the addresses come from the book.
-struct V4 {
-  static constexpr std::size_t kTcpOffset = kIpOffset + wire::kIpv4HeaderBytes;
-};
-struct V6 {
-  static constexpr std::size_t kFixedBytes = 8, kAddressBytes = 16;
-  static constexpr std::size_t kTcpOffset = kIpOffset + wire::kIpv6HeaderBytes;
-};
-constexpr std::size_t kTemplateTcp = V4::kTcpOffset;
-static_assert(kTemplateTcp + wire::kTcpHeaderBytes == HeaderTemplate::kBytes);
-
 bool is_v6(const flow::FourTuple4& tuple) { return flow::AddressBook::is_v6(tuple.remote_address); }
-
-// The checksum of an IPv4 header whose total length is 0, as the template's is.
-void set_template_ip_checksum(HeaderTemplate& header) {
-  std::byte* ip = header.bytes + kIpOffset;
-  wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
-  const std::span<const std::byte, wire::kIpv4HeaderBytes> bytes(ip, wire::kIpv4HeaderBytes);
-  wire::store_checksum(ip + wire::kIpv4ChecksumOffset,
-                       wire::checksum_finish(wire::checksum_partial_20(bytes)));
-}
 
 wire::Ipv4Header ipv4_header(const flow::FourTuple4& tuple) {
   wire::Ipv4Header ip;
@@ -73,70 +50,41 @@ wire::Ipv6Header ipv6_header(const Engine& e, const flow::FourTuple4& tuple) {
           .hop_limit = e.net.hop_limit6()};
 }
 
-// The lengths are 0, and so they are in the checksums: that of IP, and the sum of the
-// pseudo-header, which stands in TCP's. finish_from_template() adds them.
-std::uint32_t write_ip_template(const Engine& e, const flow::FourTuple4& tuple, std::byte* out) {
-  if (!is_v6(tuple)) {
-    wire::write_ipv4(out, ipv4_header(tuple));
-    return wire::checksum_pseudo_ipv4(tuple.local_address, tuple.remote_address,
-                                      wire::ip_protocol::kTcp, 0);
+void decide_headers(const Engine& e, Tcb& c) {
+  if (c.headers.first_word != 0) return;
+  if (!is_v6(c.tuple)) {
+    c.headers.first_word = 0x45u << 24;  // version 4, five words
+    c.headers.ttl = wire::Ipv4Header{}.ttl;
+    return;
   }
-  const wire::Ipv6Header ip = ipv6_header(e, tuple);
-  std::array<std::byte, wire::kIpv6HeaderBytes> whole;
-  wire::write_ipv6(whole.data(), ip);
-  std::memcpy(out, whole.data(), V6::kFixedBytes);
-  return wire::checksum_pseudo_ipv6(ip.source.octets(), ip.destination.octets(),
-                                    wire::ip_protocol::kTcp, 0);
-}
-
-void write_template(const Engine& e, HeaderTemplate& header, const flow::FourTuple4& tuple) {
-  std::memset(header.bytes, 0, HeaderTemplate::kBytes);
-  const std::uint32_t pseudo = write_ip_template(e, tuple, header.bytes + kIpOffset);
-  wire::TcpHeader tcp;
-  tcp.source_port = tuple.local_port;
-  tcp.destination_port = tuple.remote_port;
-  wire::write_tcp_header(header.bytes + kTemplateTcp, tcp);
-  wire::store_checksum(header.bytes + kTemplateTcp + wire::kTcpChecksumOffset,
-                       wire::checksum_fold(pseudo));
-}
-
-void complete_template(const Engine& e, Tcb& c) {
-  if (load_u8(c.header.bytes + kIpOffset) == 0) write_template(e, c.header, c.tuple);
-}
-
-void copy_template(V4, const Engine&, const Tcb& c, std::byte* frame) {
-  std::memcpy(frame, c.header.bytes, HeaderTemplate::kBytes);
-}
-
-void copy_template(V6, const Engine& e, const Tcb& c, std::byte* frame) {
-  std::memcpy(frame, c.header.bytes, kIpOffset + V6::kFixedBytes);
-  std::byte* addresses = frame + kIpOffset + V6::kFixedBytes;
-  wire::store_ipv6(addresses, e.book.address(c.tuple.local_address));
-  wire::store_ipv6(addresses + V6::kAddressBytes, e.book.address(c.tuple.remote_address));
-  std::memcpy(frame + V6::kTcpOffset, c.header.bytes + kTemplateTcp, wire::kTcpHeaderBytes);
+  c.headers.first_word = 6u << 28 | flow_label(e, c.tuple);
+  c.headers.ttl = e.net.hop_limit6();
 }
 
 // Asks for the link header again whenever a neighbour has changed.
-[[gnu::noinline]] bool refresh_template(Engine& e, Tcb& c) {
-  complete_template(e, c);
-  c.header.neighbour_generation = e.net.generation();
-  const auto state = e.net.link_header(c.tuple.remote_address, c.header.bytes, e.now);
-  c.header.usable = state == net::Interface::LinkState::kReady;
-  return c.header.usable;
+[[gnu::noinline]] bool refresh_headers(Engine& e, Tcb& c) {
+  decide_headers(e, c);
+  c.headers.neighbour_generation = e.net.generation();
+  std::byte link[wire::kEthernetHeaderBytes];
+  const auto state = e.net.link_header(c.tuple.remote_address, link, e.now);
+  c.headers.usable = state == net::Interface::LinkState::kReady;
+  if (c.headers.usable) c.headers.next_hop = wire::load_mac(link);
+  return c.headers.usable;
 }
 
 bool link_is_ready(Engine& e, Tcb& c) {
-  if (c.header.usable && c.header.neighbour_generation == e.net.generation()) [[likely]]
+  if (c.headers.usable && c.headers.neighbour_generation == e.net.generation()) [[likely]]
     return true;
-  return refresh_template(e, c);
+  return refresh_headers(e, c);
 }
 
-// NOP NOP TS: the layout of RFC 7323 appendix A, which receivers look for first.
-std::size_t write_timestamp(const Engine& e, const Tcb& c, std::byte* out) {
-  store_be32(out, 0x0101080a);
-  store_be32(out + 4, timestamp_now(e, c));
-  store_be32(out + 8, c.ts_recent);
-  return kTimestampOptionBytes;
+// NOP NOP TS: the layout of RFC 7323 appendix A, which receivers look for first. Returns its sum.
+std::uint64_t write_timestamp(const Engine& e, const Tcb& c, std::byte* out) {
+  HeaderWords words(out);
+  words.put(0x0101080a);
+  words.put(timestamp_now(e, c));
+  words.put(c.ts_recent);
+  return words.sum();
 }
 
 std::size_t write_syn_options(const Engine& e, const Tcb& c, std::byte* out) {
@@ -163,7 +111,7 @@ std::uint32_t option_room(const Tcb& c, std::uint32_t length) {
 
 // RFC 2018 4, RFC 2883 4: the duplicate first, then what is held, as many blocks as the segment has
 // room for.
-void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
+void add_sack_blocks(Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
   const std::uint32_t told = options.has_user_timeout ? kUserTimeoutOptionBytes : 0;
   const std::uint32_t timestamp = options.has_timestamp ? kTimestampOptionBytes : 0;
   constexpr std::uint32_t kMost = wire::kTcpMaxOptionBytes;
@@ -180,8 +128,9 @@ void add_sack_blocks(const Engine& e, Tcb& c, std::uint32_t length, wire::TcpOpt
     c.clear(flag::kDsack);
     ++e.counters.dsacks_out;
   }
-  count += c.reassembly.sack_blocks(e.receive_buffers,
-                                    std::span(options.sack).first(limit).subspan(count));
+  if (c.has(flag::kHasGap))
+    count += e.reassemblies[c.reassembly].sack_blocks(
+        e.receive_buffers, std::span(options.sack).first(limit).subspan(count));
   options.sack_count = static_cast<std::uint8_t>(count);
 }
 
@@ -205,27 +154,15 @@ std::size_t write_rare_options(Engine& e, Tcb& c, const SegmentSpec& spec, std::
   return wire::write_tcp_options(options, out);
 }
 
-// Nothing but a timestamp, and no flags but the caller's.
+// Else there is nothing but a timestamp, no flags but the caller's, and ACK is one of them.
 bool is_rare(const Tcb& c) {
   return c.has(flag::kSynPending | flag::kHasGap | flag::kDsack | flag::kSpecial);
-}
-
-std::size_t write_options(const Engine& e, const Tcb& c, std::byte* out) {
-  return c.has(flag::kTimestamps) ? write_timestamp(e, c, out) : 0;
 }
 
 std::uint16_t window_field(const Engine& e, Tcb& c, std::uint8_t flags) {
   if ((flags & kSyn) == 0) return advance_window(e, c);
   if ((flags & kAck) != 0) c.rcv_adv = later_of(c.rcv_adv, c.rcv_nxt + syn_window(e));
   return syn_window(e);
-}
-
-void patch_tcp_header(const Engine& e, Tcb& c, const SegmentSpec& spec, std::uint32_t header_bytes,
-                      std::byte* tcp) {
-  store_be32(tcp + 4, spec.seq.value());
-  store_be32(tcp + 8, (spec.flags & kAck) != 0 ? c.rcv_nxt.value() : 0);
-  store_be32(tcp + 12, header_bytes / 4 << 28 | std::uint32_t{spec.flags} << 16 |
-                           window_field(e, c, spec.flags));
 }
 
 void set_ip_length(V4, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
@@ -253,28 +190,21 @@ std::uint32_t pseudo_sum(V4, const Frame& frame, std::uint32_t tcp_bytes) {
 }
 
 std::uint32_t pseudo_sum(V6, const Frame& frame, std::uint32_t tcp_bytes) {
-  constexpr std::size_t kBoth = 2 * V6::kAddressBytes;
-  const std::byte* addresses = frame.data + kIpOffset + V6::kFixedBytes;
+  constexpr std::size_t kBoth = 32, kFirst = 8;
+  const std::byte* addresses = frame.data + kIpOffset + kFirst;
   return wire::checksum_pseudo_ipv6(std::span<const std::byte, kBoth>(addresses, kBoth),
                                     wire::ip_protocol::kTcp, tcp_bytes);
 }
 
-constexpr std::uint64_t family_flag(V4) { return frame_flag::kTxIpv4; }
-constexpr std::uint64_t family_flag(V6) { return frame_flag::kTxIpv6; }
-
 template <class Ip>
-void set_metadata(Ip, Frame& frame) {
-  if (frame.flags != 0)
-    frame.metadata =
-        tx_metadata(wire::kEthernetHeaderBytes, static_cast<unsigned>(Ip::kTcpOffset - kIpOffset));
-}
+constexpr std::uint32_t kOffsets = tx_metadata(kIpOffset, Ip::kTcpOffset - kIpOffset);
 
 template <class Ip>
 void set_tcp_checksum(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
   std::byte* tcp = frame.data + Ip::kTcpOffset;
   const std::uint32_t pseudo = pseudo_sum(ip, frame, tcp_bytes);
   if (e.offload_tcp_checksum) {
-    frame.flags |= frame_flag::kTxTcpChecksum | family_flag(ip);
+    frame.flags |= frame_flag::kTxTcpChecksum | Ip::kFlag;
     wire::store_checksum(tcp + wire::kTcpChecksumOffset, wire::checksum_fold(pseudo));
     return;
   }
@@ -282,54 +212,60 @@ void set_tcp_checksum(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_by
                        wire::checksum_finish(wire::checksum_partial({tcp, tcp_bytes}, pseudo)));
 }
 
-// Only the length is added to the sum that the template has (RFC 1624).
-void set_ip_length_from_template(V4, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
-  std::byte* ip = frame.data + kIpOffset;
-  const auto ip_bytes = static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + tcp_bytes);
-  store_be16(ip + 2, ip_bytes);
-  if (e.offload_ip_checksum) {
-    frame.flags = frame_flag::kTxIpChecksum | frame_flag::kTxIpv4;
-    wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
-  } else {
-    wire::store_checksum(
-        ip + wire::kIpv4ChecksumOffset,
-        wire::checksum_update_16(wire::load_checksum(ip + wire::kIpv4ChecksumOffset), 0,
-                                 __builtin_bswap16(ip_bytes)));
-  }
-}
+/// What few segments say: the IP header's ECN field, and the urgent pointer.
+struct Marks {
+  std::uint8_t ecn = 0;
+  std::uint16_t urgent = 0;
+};
 
-void set_ip_length_from_template(V6 ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
-  set_ip_length(ip, e, frame, tcp_bytes);
-}
+/// What is to be known before the headers are written.
+struct Plan {
+  std::uint32_t ack = 0;
+  std::uint16_t window = 0;
+  std::uint32_t option_bytes = 0;
+  Marks marks{};
+  bool is_cut = false;  // by the device, which counts each piece's length itself
+};
 
-// In words of the size that they were just stored in: a wider load would wait for all of its
-// stores.
-std::uint32_t sum_of_header(const std::byte* tcp, std::uint32_t bytes, std::uint32_t initial) {
-  std::uint64_t sum = initial;
-  for (std::uint32_t i = 0; i < bytes; i += 4) sum += wire::checksum_internal::load_32(tcp + i);
-  return wire::checksum_internal::fold_to_32(sum);
-}
+/// Partial sums of a segment: of the pseudo-header, and of all that is behind it.
+struct Sums {
+  std::uint64_t pseudo = 0;
+  std::uint64_t rest = 0;
+};
 
-// finish_frame() for a frame that began as a copy of the template: nothing is summed again but the
-// TCP header. `text_sum`: of the text, where no device sums it up.
+// All but the options and the TCP checksum.
 template <class Ip>
-void finish_from_template(Ip ip, const Engine& e, Frame& frame, std::uint32_t header_bytes,
-                          std::uint32_t text_bytes, std::uint32_t text_sum) {
-  const std::uint32_t tcp_bytes = header_bytes + text_bytes;
+[[gnu::always_inline]] inline Sums write_headers(Ip, const Engine& e, const Tcb& c,
+                                                 const SegmentSpec& spec, const Plan& plan,
+                                                 Frame& frame) {
+  const std::uint32_t header_bytes = wire::kTcpHeaderBytes + plan.option_bytes;
+  const std::uint32_t tcp_bytes = header_bytes + spec.length;
   frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
   frame.flags = 0;
-  set_ip_length_from_template(ip, e, frame, tcp_bytes);
-  std::byte* tcp = frame.data + Ip::kTcpOffset;
-  std::byte* field = tcp + wire::kTcpChecksumOffset;
-  const std::uint32_t length = __builtin_bswap16(static_cast<std::uint16_t>(tcp_bytes));
+  write_link_header(e, c, Ip::kEtherType, frame.data);
+  const std::uint64_t pseudo = Ip::write(e, c, plan.marks.ecn, tcp_bytes, frame);
+  HeaderWords tcp(frame.data + Ip::kTcpOffset);
+  tcp.put(std::uint32_t{c.tuple.local_port} << 16 | c.tuple.remote_port);
+  tcp.put(spec.seq.value());
+  tcp.put(plan.ack);
+  tcp.put(header_bytes / 4 << 28 | std::uint32_t{spec.flags} << 16 | plan.window);
+  tcp.put(plan.marks.urgent);
+  const std::uint32_t counted = plan.is_cut ? 0 : tcp_bytes;
+  return {pseudo + __builtin_bswap16(static_cast<std::uint16_t>(counted)), tcp.sum()};
+}
+
+template <class Ip>
+[[gnu::always_inline]] inline void finish_segment(Ip, const Engine& e, const Sums& sums,
+                                                  Frame& frame) {
+  std::byte* field = frame.data + Ip::kTcpOffset + wire::kTcpChecksumOffset;
   if (e.offload_tcp_checksum) {
-    frame.flags |= frame_flag::kTxTcpChecksum | family_flag(ip);
-    wire::store_checksum(field, wire::checksum_fold(wire::load_checksum(field) + length));
+    frame.flags |= frame_flag::kTxTcpChecksum | Ip::kFlag;
+    wire::store_checksum(field,
+                         wire::checksum_fold(wire::checksum_internal::fold_to_32(sums.pseudo)));
   } else {
-    const std::uint64_t sum = std::uint64_t{sum_of_header(tcp, header_bytes, length)} + text_sum;
-    wire::store_checksum(field, wire::checksum_finish(wire::checksum_internal::fold_to_32(sum)));
+    wire::store_checksum(field, finish(sums.pseudo + sums.rest));
   }
-  set_metadata(ip, frame);
+  if (frame.flags != 0) frame.metadata = kOffsets<Ip>;
 }
 
 // What every segment with an ACK settles.
@@ -345,38 +281,20 @@ void finish_whole_frame(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_
   frame.flags = 0;
   set_ip_length(ip, e, frame, tcp_bytes);
   set_tcp_checksum(ip, e, frame, tcp_bytes);
-  set_metadata(ip, frame);
+  if (frame.flags != 0) frame.metadata = kOffsets<Ip>;
 }
 
-void set_ect(V4, std::byte* ip) {
-  const std::uint16_t before = load_be16(ip);
-  store_u8(ip + 1, static_cast<std::uint8_t>((load_u8(ip + 1) & ~3u) | kEct0));
-  wire::store_checksum(
-      ip + wire::kIpv4ChecksumOffset,
-      wire::checksum_update_16(wire::load_checksum(ip + wire::kIpv4ChecksumOffset),
-                               __builtin_bswap16(before), __builtin_bswap16(load_be16(ip))));
-}
-
-void set_ect(V6, std::byte* ip) {
-  store_be32(ip, (load_be32(ip) & ~0x00300000u) | std::uint32_t{kEct0} << 20);
-}
-
-// What Extras says of this segment, in the copy of the template and in the flags.
-template <class Ip>
-SegmentSpec mark_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec, std::byte* frame) {
-  using namespace wire::tcp_flag;
+// What Extras says of this segment: in the flags, and beside them.
+Marks mark_segment(Engine& e, Tcb& c, SegmentSpec& spec) {
   Extras& extras = e.extras[e.index_of(c)];
   const EcnMarks ecn = ecn_marks(c, extras, spec.seq, spec.length);
   spec.flags |= ecn.flags;
-  if (ecn.capable) set_ect(ip, frame + kIpOffset);
-  const std::uint16_t pointer = urgent_pointer(extras, spec.seq);
-  if (pointer != 0) {
-    spec.flags |= kUrg;
-    store_be16(frame + Ip::kTcpOffset + wire::kTcpUrgentOffset, pointer);
-  }
+  const Marks marks{.ecn = ecn.capable ? kEct0 : std::uint8_t{0},
+                    .urgent = urgent_pointer(extras, spec.seq)};
+  if (marks.urgent != 0) spec.flags |= kUrg;
   if (!extras.snd_up.after(c.snd_una)) extras.urgent = false;
   if (!extras.ecn && !extras.urgent && !extras.tell_timeout) c.clear(flag::kSpecial);
-  return spec;
+  return marks;
 }
 
 // Returns its partial checksum, or 0 where the device sums up.
@@ -389,26 +307,35 @@ SegmentSpec mark_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec, std::byte* 
   return 0;
 }
 
-template <class Ip>
-[[gnu::always_inline]] inline void fill_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
-                                                std::uint32_t header_bytes, Frame& frame) {
-  std::byte* tcp = frame.data + Ip::kTcpOffset;
-  patch_tcp_header(e, c, spec, header_bytes, tcp);
-  finish_from_template(ip, e, frame, header_bytes, spec.length,
-                       copy_text(e, c, spec, tcp + header_bytes));
-}
-
 // With options or flags that few segments have.
 template <class Ip>
-[[gnu::noinline]] void build_rare_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+[[gnu::noinline]] void build_rare_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec,
                                           Frame& frame) {
-  copy_template(ip, e, c, frame.data);
-  const auto header_bytes = static_cast<std::uint32_t>(
-      wire::kTcpHeaderBytes +
-      write_rare_options(e, c, spec, frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes));
-  const bool plain = !c.has(flag::kSpecial) || (spec.flags & (kSyn | kRst)) != 0;
-  fill_segment(ip, e, c, plain ? spec : mark_segment(ip, e, c, spec, frame.data), header_bytes,
-               frame);
+  std::byte* behind = frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes;
+  const std::size_t option_bytes = write_rare_options(e, c, spec, behind);
+  Plan plan{.option_bytes = static_cast<std::uint32_t>(option_bytes)};
+  if (c.has(flag::kSpecial) && (spec.flags & (kSyn | kRst)) == 0)
+    plan.marks = mark_segment(e, c, spec);
+  if ((spec.flags & kAck) != 0) plan.ack = c.rcv_nxt.value();
+  plan.window = window_field(e, c, spec.flags);
+  Sums sums = write_headers(ip, e, c, spec, plan, frame);
+  sums.rest += wire::checksum_partial({behind, option_bytes});
+  sums.rest += copy_text(e, c, spec, behind + option_bytes);
+  finish_segment(ip, e, sums, frame);
+}
+
+// The headers, the timestamp and the text of a segment that has nothing else.
+template <class Ip>
+[[gnu::always_inline]] inline Sums write_plain(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+                                               Plan plan, Frame& frame) {
+  std::byte* behind = frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes;
+  plan.ack = c.rcv_nxt.value();
+  plan.window = advance_window(e, c);
+  if (c.has(flag::kTimestamps)) plan.option_bytes = kTimestampOptionBytes;
+  Sums sums = write_headers(ip, e, c, spec, plan, frame);
+  if (plan.option_bytes != 0) sums.rest += write_timestamp(e, c, behind);
+  sums.rest += copy_text(e, c, spec, behind + plan.option_bytes);
+  return sums;
 }
 
 template <class Ip>
@@ -416,41 +343,20 @@ template <class Ip>
                                                  Frame& frame) {
   if (is_rare(c)) [[unlikely]]
     return build_rare_segment(ip, e, c, spec, frame);
-  copy_template(ip, e, c, frame.data);
-  const auto header_bytes = static_cast<std::uint32_t>(
-      wire::kTcpHeaderBytes +
-      write_options(e, c, frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes));
-  fill_segment(ip, e, c, spec, header_bytes, frame);
+  finish_segment(ip, e, write_plain(ip, e, c, spec, {}, frame), frame);
 }
 
 [[gnu::noinline]] void build_segment_v6(Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {
   build_segment(V6(), e, c, spec, frame);
 }
 
-// The device counts each piece's length into the sum of the pseudo-header, which the template has
-// without one.
 template <class Ip>
-void finish_large(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes,
-                  std::uint16_t piece_bytes) {
-  frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
-  frame.flags = 0;
-  set_ip_length_from_template(ip, e, frame, tcp_bytes);
-  frame.flags |= frame_flag::kTxTcpSegmentation | frame_flag::kTxTcpChecksum | family_flag(ip);
-  frame.metadata = tx_metadata(wire::kEthernetHeaderBytes,
-                               static_cast<unsigned>(Ip::kTcpOffset - kIpOffset), piece_bytes);
-}
-
-template <class Ip>
-void build_large_segment(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {
-  copy_template(ip, e, c, frame.data);
-  std::byte* tcp = frame.data + Ip::kTcpOffset;
-  const auto header_bytes = static_cast<std::uint32_t>(
-      wire::kTcpHeaderBytes + write_options(e, c, tcp + wire::kTcpHeaderBytes));
-  const bool plain = !c.has(flag::kSpecial);
-  patch_tcp_header(e, c, plain ? spec : mark_segment(ip, e, c, spec, frame.data), header_bytes,
-                   tcp);
-  c.send_queue.copy_out(e.send_chunks, spec.queue_offset, {tcp + header_bytes, spec.length});
-  finish_large(ip, e, frame, header_bytes + spec.length, c.snd_mss);
+void build_large_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec, Frame& frame) {
+  Plan plan{.is_cut = true};
+  if (c.has(flag::kSpecial)) plan.marks = mark_segment(e, c, spec);
+  finish_segment(ip, e, write_plain(ip, e, c, spec, plan, frame), frame);
+  frame.flags |= frame_flag::kTxTcpSegmentation;
+  frame.metadata |= tx_metadata(0, 0, c.snd_mss);
 }
 
 // Whether one header can serve for several segments. More options than a timestamp would make each
@@ -490,21 +396,15 @@ void finish_frame(const Engine& e, Frame& frame, const flow::FourTuple4& tuple,
 }
 
 void set_ttl(const Engine& e, Tcb& c, std::uint8_t ttl) {
-  complete_template(e, c);
-  const std::size_t field = is_v6(c.tuple) ? 7 : 8;
-  store_u8(c.header.bytes + kIpOffset + field, ttl);
-  if (!is_v6(c.tuple)) set_template_ip_checksum(c.header);
+  decide_headers(e, c);
+  c.headers.ttl = ttl;
 }
 
 void set_dscp(const Engine& e, Tcb& c, std::uint8_t dscp) {
-  complete_template(e, c);
-  std::byte* ip = c.header.bytes + kIpOffset;
-  const auto traffic_class = static_cast<std::uint8_t>(dscp << 2);
-  if (!is_v6(c.tuple)) {
-    store_u8(ip + 1, traffic_class);
-    return set_template_ip_checksum(c.header);
-  }
-  store_be32(ip, (load_be32(ip) & ~0x0ff00000u) | std::uint32_t{traffic_class} << 20);
+  decide_headers(e, c);
+  const unsigned shift = is_v6(c.tuple) ? 22 : 18;  // the traffic class's last two bits are ECN's
+  c.headers.first_word &= ~(0x3fu << shift);
+  c.headers.first_word |= std::uint32_t{dscp} << shift;
 }
 
 SeqNum ack_sequence(const Tcb& c) {
@@ -514,9 +414,11 @@ SeqNum ack_sequence(const Tcb& c) {
 
 [[gnu::noinline, gnu::flatten, gnu::hot]] bool send_segment(Engine& e, Tcb& c,
                                                             const SegmentSpec& spec) {
-  Frame frame;
-  if (!e.egress.allocate(frame)) return false;
-  const bool ready = link_is_ready(e, c);
+  const bool ready =
+      link_is_ready(e, c);  // which may ask for the next hop, with a frame of its own
+  Frame* const place = e.egress.allocate();
+  if (place == nullptr) return false;
+  Frame& frame = *place;
   if (is_v6(c.tuple)) [[unlikely]] {
     if (!e.net.may_send_from(c.tuple.local_address)) return lose_segment(e, frame);
     build_segment_v6(e, c, spec, frame);
@@ -528,7 +430,7 @@ SeqNum ack_sequence(const Tcb& c) {
   if (ready) [[likely]]
     e.egress.send(frame);
   else
-    e.net.send_ip(frame, c.tuple.remote_address, e.now);
+    e.net.send_ip(Frame(frame), c.tuple.remote_address, e.now);
   return true;
 }
 

@@ -7,16 +7,17 @@
 #include "base/index_list.h"
 #include "flow/four_tuple.h"
 #include "tcp/congestion/controller.h"
-#include "tcp/reassembly.h"
 #include "tcp/receive_queue.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/state.h"
+#include "tern/address.h"
 #include "tern/config.h"
 #include "tern/connection.h"
 #include "tern/handler.h"
 #include "timer/timer_wheel.h"
 #include "wire/seq_num.h"
+#include "wire/tcp.h"
 
 namespace tern::tcp {
 
@@ -34,7 +35,7 @@ namespace flag {
 // Set = the connection is not in the plain state that header prediction assumes.
 inline constexpr std::uint32_t kInRecovery = 1u << 0;  // fast recovery (RFC 6582)
 inline constexpr std::uint32_t kDupAcks = 1u << 1;     // dup_acks > 0
-inline constexpr std::uint32_t kHasGap = 1u << 2;      // the reassembly queue holds something
+inline constexpr std::uint32_t kHasGap = 1u << 2;      // Engine::reassemblies holds something of it
 inline constexpr std::uint32_t kFinSeen = 1u << 3;     // peer_fin_seq is valid
 inline constexpr std::uint32_t kInputClosed = 1u
                                               << 4;  // the application closed: arriving data resets
@@ -117,22 +118,25 @@ enum class LossTimer : std::uint8_t {
   kReordering  // what is late may be lost; the RTO is SackSender::time_out_at
 };
 
-/// The headers of every segment of a connection, Ethernet to TCP, with what never changes filled
-/// in; its neighbour_generation says whether the MAC addresses still hold.
-struct HeaderTemplate {
-  static constexpr std::size_t kBytes = 14 + 20 + 20;
-  std::byte bytes[kBytes];
-  std::uint16_t usable;  // 0 until the next hop's MAC is known
+/// What the link and IP headers of a connection's segments say beside its four-tuple. In the order
+/// in which write_link_header() wants them.
+struct Headers {
+  MacAddress next_hop;  // if usable
+  bool usable;          // its address is known, and is what it was at neighbour_generation
+  std::uint8_t ttl;     // or IPv6's hop limit
   std::uint32_t neighbour_generation;
+  /// Of the IP header, in host order: version, traffic class, IPv6's flow label; IPv4's length is
+  /// 0. 0: nothing of it has been decided yet.
+  std::uint32_t first_word;
 };
-static_assert(sizeof(HeaderTemplate) == 60);
+static_assert(sizeof(Headers) == 16);
 
 /// What an echo touches of a Tcb: its first lines.
-inline constexpr std::size_t kWarmTcbBytes = 6 * 64;
+inline constexpr std::size_t kWarmTcbBytes = 5 * 64;
 
 /// Transmission control block: all that is known of one connection. Split by use: line 0 is what an
-/// in-order segment or a pure ACK touches, lines 1 and 2 sending, RTT and timers, line 3 the header
-/// template, lines 4 and 5 the rest of an echo, line 6 is cold. Names are RFC 9293's (3.3.1).
+/// in-order segment or a pure ACK touches, lines 1 and 2 sending, RTT and timers, lines 3 and 4 the
+/// rest of an echo, line 5 is cold. Names are RFC 9293's (3.3.1).
 struct alignas(64) Tcb {
   // Line 0: identity, receive sequence variables, the send edge.
   flow::FourTuple4 tuple;
@@ -170,11 +174,8 @@ struct alignas(64) Tcb {
   Tick last_received;           // an acceptable segment
   SeqNum rtt_seq;               // ACK of more than this ends the timing
 
-  // Line 3 (by alignment): the header template.
-  alignas(64) HeaderTemplate header;
-  std::uint32_t sack_sender;  // in Engine::sack_senders, if kSackSender
-
-  // Lines 4, 5: what else an echo touches, and below it what has found room.
+  // Lines 3, 4: what else an echo touches, and what has found room behind it.
+  Headers headers;
   ConnectionHandler* handler;
   std::uint64_t user_data;
   union {
@@ -219,12 +220,13 @@ struct alignas(64) Tcb {
   std::uint16_t buffer_doublings : 4;   // of config.receive_buffer
   std::uint16_t lingering : 1;          // keepalive_interval is how long at most
   std::uint32_t time_out_timestamp;     // our timestamp at the last RTO
+  std::uint32_t sack_sender;            // in Engine::sack_senders, if kSackSender
+
+  // Line 5: what only losses, gaps and silence touch.
+  std::uint32_t reassembly;      // in Engine::reassemblies, if kHasGap
   Tick stalled_since;            // what timed out first was sent; only if time-outs are unanswered
   std::uint32_t dup_ack_flight;  // bytes in flight at the first duplicate ACK
   SeqNum peer_fin_seq;           // sequence number of the peer's FIN, if kFinSeen
-
-  // Line 6: what only losses, gaps and silence touch.
-  Reassembly reassembly;
   IndexLinks starved_links;
   wire::SackBlock dsack;         // the last duplicate that arrived, if kDsack
   std::uint32_t next_challenge;  // no limited ACK before this (RFC 5961), in kChallengeUnit
@@ -246,9 +248,9 @@ struct alignas(64) Tcb {
   std::uint32_t flight() const { return snd_nxt - snd_una; }
 };
 static_assert(offsetof(Tcb, receive_queue) == 64, "line 0 ends where the queues begin");
-static_assert(offsetof(Tcb, header) == 192, "sending and timers take lines 1 and 2");
-static_assert(offsetof(Tcb, reassembly) <= kWarmTcbBytes, "an echo does without the last line");
-static_assert(sizeof(Tcb) <= 448,
+static_assert(offsetof(Tcb, headers) == 192, "sending and timers take lines 1 and 2");
+static_assert(offsetof(Tcb, reassembly) == kWarmTcbBytes, "an echo does without the last line");
+static_assert(sizeof(Tcb) == 384,
               "with a table slot pair, a wheel node and Extras: <= 512 bytes a connection");
 
 }  // namespace tern::tcp

@@ -25,9 +25,9 @@ static_assert(std::endian::native == std::endian::little, "the pseudo-header sum
 namespace checksum_internal {
 
 /// 2^16 = 1 (mod 2^16 - 1), so halves may be added at any width. Never makes zero of non-zero.
+/// The upper half of a number and its halves' exchange has both and the carry.
 constexpr std::uint32_t fold_to_32(std::uint64_t sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  return static_cast<std::uint32_t>((sum & 0xffffffff) + (sum >> 32));
+  return static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
 }
 
 /// From now on pieces are summed in vectors of so many bits at most, of those that the processor
@@ -53,8 +53,7 @@ std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
 /// The sum in 16 bits, not complemented: what the TCP checksum field holds when a device is to
 /// complete the checksum of the segment (given the pseudo-header sum).
 constexpr std::uint16_t checksum_fold(std::uint32_t partial) {
-  partial = (partial & 0xffff) + (partial >> 16);
-  return static_cast<std::uint16_t>((partial & 0xffff) + (partial >> 16));
+  return static_cast<std::uint16_t>((partial + std::rotl(partial, 16)) >> 16);
 }
 
 /// The checksum to store: the complement of the folded sum over bytes whose checksum field is zero.
