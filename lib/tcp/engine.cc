@@ -22,6 +22,12 @@ std::uint32_t held_frames_for(const PortInfo& port) {
   return port.rx_frames == 0 ? kWhenUnknown : port.rx_frames / 2;
 }
 
+std::uint64_t offloads_of(bool ip_checksum, bool tcp_checksum, std::uint64_t family) {
+  const std::uint64_t flags = (ip_checksum ? frame_flag::kTxIpChecksum : 0) |
+                              (tcp_checksum ? frame_flag::kTxTcpChecksum : 0);
+  return flags != 0 ? flags | family : 0;
+}
+
 std::uint64_t link_tail_of(const MacAddress& mac) {
   std::uint64_t tail = 0;
   std::memcpy(&tail, mac.octets.data(), mac.octets.size());
@@ -90,6 +96,8 @@ Engine::Engine(const StackConfig& stack, const PortInfo& port, const Keys& all_k
       mss(static_cast<std::uint16_t>(port.mtu - kIpTcpHeaderBytes)),
       offload_ip_checksum(port.tx_ip_checksum),
       offload_tcp_checksum(port.tx_tcp_checksum),
+      offloads4(offloads_of(port.tx_ip_checksum, port.tx_tcp_checksum, frame_flag::kTxIpv4)),
+      offloads6(offloads_of(false, port.tx_tcp_checksum, frame_flag::kTxIpv6)),
       tso_bytes(port.tx_tcp_checksum ? port.tso_bytes : 0),
       link_tail(link_tail_of(port.mac)),
       keys(all_keys),

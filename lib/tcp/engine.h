@@ -81,7 +81,8 @@ struct Engine {
   const std::uint16_t mss;      // of the interface, over IPv4: MTU - 40 (MUST-67)
   const bool offload_ip_checksum;
   const bool offload_tcp_checksum;
-  const std::uint32_t tso_bytes;  // IP packet that the port cuts; 0: it does not
+  const std::uint64_t offloads4, offloads6;  // frame_flag bits that say so, of each IP version
+  const std::uint32_t tso_bytes;             // IP packet that the port cuts; 0: it does not
   const std::uint64_t link_tail;  // an Ethernet header behind the first address: ours, and no type
   const Keys keys;
   flow::AddressBook& book;  // each TCB and record holds a reference on its remote address

@@ -169,10 +169,7 @@ void set_ip_length(V4, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
   std::byte* ip = frame.data + kIpOffset;
   store_be16(ip + 2, static_cast<std::uint16_t>(wire::kIpv4HeaderBytes + tcp_bytes));
   wire::store_checksum(ip + wire::kIpv4ChecksumOffset, 0);
-  if (e.offload_ip_checksum) {
-    frame.flags |= frame_flag::kTxIpChecksum | frame_flag::kTxIpv4;
-    return;
-  }
+  if (e.offload_ip_checksum) return;
   const std::span<const std::byte, wire::kIpv4HeaderBytes> header(ip, wire::kIpv4HeaderBytes);
   wire::store_checksum(ip + wire::kIpv4ChecksumOffset,
                        wire::checksum_finish(wire::checksum_partial_20(header)));
@@ -203,13 +200,10 @@ template <class Ip>
 void set_tcp_checksum(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
   std::byte* tcp = frame.data + Ip::kTcpOffset;
   const std::uint32_t pseudo = pseudo_sum(ip, frame, tcp_bytes);
-  if (e.offload_tcp_checksum) {
-    frame.flags |= frame_flag::kTxTcpChecksum | Ip::kFlag;
-    wire::store_checksum(tcp + wire::kTcpChecksumOffset, wire::checksum_fold(pseudo));
-    return;
-  }
   wire::store_checksum(tcp + wire::kTcpChecksumOffset,
-                       wire::checksum_finish(wire::checksum_partial({tcp, tcp_bytes}, pseudo)));
+                       e.offload_tcp_checksum ? wire::checksum_fold(pseudo)
+                                              : wire::checksum_finish(wire::checksum_partial(
+                                                    {tcp, tcp_bytes}, pseudo)));
 }
 
 /// What few segments say: the IP header's ECN field, and the urgent pointer.
@@ -233,18 +227,17 @@ struct Sums {
   std::uint64_t rest = 0;
 };
 
-// All but the options and the TCP checksum.
+// All but the options and the TCP checksum. The frame's bytes are told apart from the Frame, which
+// the compiler would have to read again after each of them.
 template <class Ip>
 [[gnu::always_inline]] inline Sums write_headers(Ip, const Engine& e, const Tcb& c,
                                                  const SegmentSpec& spec, const Plan& plan,
-                                                 Frame& frame) {
+                                                 std::byte* data) {
   const std::uint32_t header_bytes = wire::kTcpHeaderBytes + plan.option_bytes;
   const std::uint32_t tcp_bytes = header_bytes + spec.length;
-  frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
-  frame.flags = 0;
-  write_link_header(e, c, Ip::kEtherType, frame.data);
-  const std::uint64_t pseudo = Ip::write(e, c, plan.marks.ecn, tcp_bytes, frame);
-  HeaderWords tcp(frame.data + Ip::kTcpOffset);
+  write_link_header(e, c, Ip::kEtherType, data);
+  const std::uint64_t pseudo = Ip::write(e, c, plan.marks.ecn, tcp_bytes, data);
+  HeaderWords tcp(data + Ip::kTcpOffset);
   tcp.put(std::uint32_t{c.tuple.local_port} << 16 | c.tuple.remote_port);
   tcp.put(spec.seq.value());
   tcp.put(plan.ack);
@@ -256,16 +249,17 @@ template <class Ip>
 
 template <class Ip>
 [[gnu::always_inline]] inline void finish_segment(Ip, const Engine& e, const Sums& sums,
+                                                  std::uint32_t bytes_behind, std::byte* data,
                                                   Frame& frame) {
-  std::byte* field = frame.data + Ip::kTcpOffset + wire::kTcpChecksumOffset;
-  if (e.offload_tcp_checksum) {
-    frame.flags |= frame_flag::kTxTcpChecksum | Ip::kFlag;
+  std::byte* field = data + Ip::kTcpOffset + wire::kTcpChecksumOffset;
+  if (e.offload_tcp_checksum)
     wire::store_checksum(field,
                          wire::checksum_fold(wire::checksum_internal::fold_to_32(sums.pseudo)));
-  } else {
+  else
     wire::store_checksum(field, finish(sums.pseudo + sums.rest));
-  }
-  if (frame.flags != 0) frame.metadata = kOffsets<Ip>;
+  frame.flags = Ip::offloads(e);
+  frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset + wire::kTcpHeaderBytes) + bytes_behind;
+  frame.metadata = kOffsets<Ip>;
 }
 
 // What every segment with an ACK settles.
@@ -278,10 +272,10 @@ void note_acknowledged(Tcb& c) {
 template <class Ip>
 void finish_whole_frame(Ip ip, const Engine& e, Frame& frame, std::uint32_t tcp_bytes) {
   frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset) + tcp_bytes;
-  frame.flags = 0;
+  frame.flags = Ip::offloads(e);
+  frame.metadata = kOffsets<Ip>;
   set_ip_length(ip, e, frame, tcp_bytes);
   set_tcp_checksum(ip, e, frame, tcp_bytes);
-  if (frame.flags != 0) frame.metadata = kOffsets<Ip>;
 }
 
 // What Extras says of this segment: in the flags, and beside them.
@@ -312,30 +306,31 @@ template <class Ip>
 [[gnu::noinline]] void build_rare_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec,
                                           Frame& frame) {
   std::byte* behind = frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes;
-  const std::size_t option_bytes = write_rare_options(e, c, spec, behind);
-  Plan plan{.option_bytes = static_cast<std::uint32_t>(option_bytes)};
+  const auto option_bytes = static_cast<std::uint32_t>(write_rare_options(e, c, spec, behind));
+  Plan plan{.option_bytes = option_bytes};
   if (c.has(flag::kSpecial) && (spec.flags & (kSyn | kRst)) == 0)
     plan.marks = mark_segment(e, c, spec);
   if ((spec.flags & kAck) != 0) plan.ack = c.rcv_nxt.value();
   plan.window = window_field(e, c, spec.flags);
-  Sums sums = write_headers(ip, e, c, spec, plan, frame);
+  Sums sums = write_headers(ip, e, c, spec, plan, frame.data);
   sums.rest += wire::checksum_partial({behind, option_bytes});
   sums.rest += copy_text(e, c, spec, behind + option_bytes);
-  finish_segment(ip, e, sums, frame);
+  finish_segment(ip, e, sums, option_bytes + spec.length, frame.data, frame);
 }
 
-// The headers, the timestamp and the text of a segment that has nothing else.
+// The headers, the timestamp and the text of a segment that has nothing else but `plan`'s marks.
 template <class Ip>
-[[gnu::always_inline]] inline Sums write_plain(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
+[[gnu::always_inline]] inline void build_plain(Ip ip, Engine& e, Tcb& c, const SegmentSpec& spec,
                                                Plan plan, Frame& frame) {
-  std::byte* behind = frame.data + Ip::kTcpOffset + wire::kTcpHeaderBytes;
+  std::byte* const data = frame.data;
+  std::byte* behind = data + Ip::kTcpOffset + wire::kTcpHeaderBytes;
   plan.ack = c.rcv_nxt.value();
   plan.window = advance_window(e, c);
   if (c.has(flag::kTimestamps)) plan.option_bytes = kTimestampOptionBytes;
-  Sums sums = write_headers(ip, e, c, spec, plan, frame);
+  Sums sums = write_headers(ip, e, c, spec, plan, data);
   if (plan.option_bytes != 0) sums.rest += write_timestamp(e, c, behind);
   sums.rest += copy_text(e, c, spec, behind + plan.option_bytes);
-  return sums;
+  finish_segment(ip, e, sums, plan.option_bytes + spec.length, data, frame);
 }
 
 template <class Ip>
@@ -343,7 +338,7 @@ template <class Ip>
                                                  Frame& frame) {
   if (is_rare(c)) [[unlikely]]
     return build_rare_segment(ip, e, c, spec, frame);
-  finish_segment(ip, e, write_plain(ip, e, c, spec, {}, frame), frame);
+  build_plain(ip, e, c, spec, {}, frame);
 }
 
 [[gnu::noinline]] void build_segment_v6(Engine& e, Tcb& c, const SegmentSpec& spec, Frame& frame) {
@@ -354,7 +349,7 @@ template <class Ip>
 void build_large_segment(Ip ip, Engine& e, Tcb& c, SegmentSpec spec, Frame& frame) {
   Plan plan{.is_cut = true};
   if (c.has(flag::kSpecial)) plan.marks = mark_segment(e, c, spec);
-  finish_segment(ip, e, write_plain(ip, e, c, spec, plan, frame), frame);
+  build_plain(ip, e, c, spec, plan, frame);
   frame.flags |= frame_flag::kTxTcpSegmentation;
   frame.metadata |= tx_metadata(0, 0, c.snd_mss);
 }

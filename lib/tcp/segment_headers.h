@@ -28,9 +28,10 @@ class HeaderWords {
   std::uint64_t sum() const { return sum_; }
 
  private:
-  [[gnu::always_inline]] void put_raw(std::uint32_t word) {
-    std::memcpy(at_, &word, sizeof word);
-    at_ += sizeof word;
+  // 64 bits wide, since a swap leaves zeros there, which the compiler would make again.
+  [[gnu::always_inline]] void put_raw(std::uint64_t word) {
+    std::memcpy(at_, &word, sizeof(std::uint32_t));
+    at_ += sizeof(std::uint32_t);
     sum_ += word;
   }
 
@@ -44,42 +45,40 @@ constexpr std::uint16_t finish(std::uint64_t sum) {
 }
 
 /// What the two families differ in: where TCP begins, and the IP header. `ecn` is the ECN field
-/// (RFC 3168 5). write() returns the sum of the pseudo-header (RFC 9293 3.1) without its length.
+/// (RFC 3168 5), `frame` where the frame begins. write() returns the sum of the pseudo-header (RFC
+/// 9293 3.1) without its length.
 struct V4 {
   static constexpr std::size_t kTcpOffset = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;
-  static constexpr std::uint64_t kFlag = frame_flag::kTxIpv4;
   static constexpr std::uint16_t kEtherType = wire::ether_type::kIpv4;
 
   [[gnu::always_inline]] static std::uint64_t write(const Engine& e, const Tcb& c, std::uint8_t ecn,
-                                                    std::uint32_t tcp_bytes, Frame& frame) {
+                                                    std::uint32_t tcp_bytes, std::byte* frame) {
     constexpr std::uint32_t kDontFragment = 0x4000;  // and 0 as the identification (RFC 6864 4.1)
     constexpr std::uint32_t kTcp = wire::ip_protocol::kTcp;
-    std::byte* const at = frame.data + wire::kEthernetHeaderBytes;
-    HeaderWords ip(at);
     const std::uint32_t bytes = std::uint32_t{wire::kIpv4HeaderBytes} + tcp_bytes;
+    HeaderWords ip(frame + wire::kEthernetHeaderBytes);
     ip.put(c.headers.first_word + (std::uint32_t{ecn} << 16) + bytes);
     ip.put(kDontFragment);
     ip.put(std::uint32_t{c.headers.ttl} << 24 | kTcp << 16);
     const std::uint64_t before = ip.sum();
     ip.put(c.tuple.local_address);
     ip.put(c.tuple.remote_address);
-    if (e.offload_ip_checksum)
-      frame.flags |= frame_flag::kTxIpChecksum | kFlag;
-    else
-      wire::store_checksum(at + wire::kIpv4ChecksumOffset, finish(ip.sum()));
+    if (!e.offload_ip_checksum)
+      wire::store_checksum(frame + wire::kEthernetHeaderBytes + wire::kIpv4ChecksumOffset,
+                           finish(ip.sum()));
     return ip.sum() - before + __builtin_bswap16(kTcp);
   }
+  static std::uint64_t offloads(const Engine& e) { return e.offloads4; }
 };
 
 struct V6 {
   static constexpr std::size_t kTcpOffset = wire::kEthernetHeaderBytes + wire::kIpv6HeaderBytes;
-  static constexpr std::uint64_t kFlag = frame_flag::kTxIpv6;
   static constexpr std::uint16_t kEtherType = wire::ether_type::kIpv6;
 
   static std::uint64_t write(const Engine& e, const Tcb& c, std::uint8_t ecn,
-                             std::uint32_t tcp_bytes, Frame& frame) {
+                             std::uint32_t tcp_bytes, std::byte* frame) {
     constexpr std::uint32_t kTcp = wire::ip_protocol::kTcp;
-    HeaderWords ip(frame.data + wire::kEthernetHeaderBytes);
+    HeaderWords ip(frame + wire::kEthernetHeaderBytes);
     ip.put(c.headers.first_word + (std::uint32_t{ecn} << 20));
     ip.put(tcp_bytes << 16 | kTcp << 8 | c.headers.ttl);
     const std::uint64_t before = ip.sum();
@@ -87,14 +86,15 @@ struct V6 {
     ip.put(e.book.address(c.tuple.remote_address));
     return ip.sum() - before + __builtin_bswap16(kTcp);
   }
+  static std::uint64_t offloads(const Engine& e) { return e.offloads6; }
 };
 
 /// The link header, to the next hop that the connection has remembered. Own address and EtherType
 /// are 8 bytes, and so are the next hop's address and what lies behind it in the TCB.
 [[gnu::always_inline]] inline void write_link_header(const Engine& e, const Tcb& c,
                                                      std::uint16_t ether_type, std::byte* frame) {
-  std::uint64_t tail = e.link_tail;
-  tail |= std::uint64_t{__builtin_bswap16(ether_type)} << 48;
+  const std::uint64_t tail = e.link_tail + (std::uint64_t{__builtin_bswap16(ether_type)}
+                                            << (8 * sizeof c.headers.next_hop));
   std::memcpy(frame, &c.headers, sizeof tail);
   std::memcpy(frame + sizeof c.headers.next_hop, &tail, sizeof tail);
 }
