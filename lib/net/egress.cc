@@ -19,10 +19,8 @@ Egress::~Egress() {
 }
 
 [[gnu::noinline]] bool Egress::refill() {
-  if (has_room()) {
-    spare_count_ = bin_.recycle(spare_);
-    if (spare_count_ == 0) spare_count_ = port_.allocate(spare_);
-  }
+  restock();
+  if (spare_count_ == 0 && has_room()) spare_count_ = port_.allocate(spare_);
   if (spare_count_ == 0) ++counters_.tx_no_frame;
   return spare_count_ > 0;
 }

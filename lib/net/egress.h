@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <span>
 
 #include "base/assert.h"
 #include "base/frame_bin.h"
@@ -69,7 +70,13 @@ class Egress {
     bin_.add(frame);
   }
 
-  /// Offers everything staged to the port, and gives discarded frames back. Returns frames taken.
+  /// Makes spare frames of what is in the bin, up to kSpares: when nothing waits to be sent, so
+  /// that an answer need not look for its frame.
+  void restock() {
+    if (has_room()) spare_count_ += bin_.recycle(std::span(spare_).subspan(spare_count_));
+  }
+
+  /// Offers everything staged to the port. Returns frames taken.
   std::size_t flush() { return staged() > 0 ? flush_staged() : 0; }
 
   std::size_t staged() const { return tail_ - head_; }

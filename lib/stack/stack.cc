@@ -81,8 +81,14 @@ std::size_t StackImpl::poll(Instant now) {
   if (has_callbacks()) work += run_callbacks();
   watch_floods();
   work += transmit(link_up);
-  bin_.flush();
+  if (bin_.size() > 0) give_frames_back();
   return work;
+}
+
+// Those that the next answers will take stay here.
+void StackImpl::give_frames_back() {
+  egress_.restock();
+  bin_.flush();
 }
 
 [[gnu::noinline]] void StackImpl::start_interface(Instant now) {

@@ -138,6 +138,7 @@ class StackImpl {
   std::size_t expire_timers(Instant now);
   [[gnu::noinline]] std::size_t turn_wheel();
   std::size_t transmit(bool link_up);
+  [[gnu::noinline]] void give_frames_back();
   void watch_floods();
   template <class F>
   void for_each_half_open(F&& f) {

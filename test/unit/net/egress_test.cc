@@ -115,6 +115,23 @@ TEST_F(EgressTest, WhatIsInTheBinIsSentBeforeAnythingIsAllocated) {
   EXPECT_EQ(port_.released(), 0U);
 }
 
+// Between polls, so that the next answer finds its frame at hand.
+TEST_F(EgressTest, RestockingTakesAsManyOutOfTheBinAsThereAreSparesMissing) {
+  Egress egress(port_, bin_, counters_);
+  std::vector<Frame> received(40);
+  ASSERT_EQ(port_.allocate(received), received.size());
+  for (const Frame& frame : received) bin_.add(frame);
+  egress.restock();
+  EXPECT_EQ(egress.spare(), Egress::kSpares);
+  EXPECT_EQ(bin_.size(), 40 - Egress::kSpares);
+  for (std::uint32_t i = 0; i < 3; ++i) send(egress, i);
+  egress.restock();
+  EXPECT_EQ(egress.spare(), Egress::kSpares);
+  EXPECT_EQ(bin_.size(), 40 - Egress::kSpares - 3);
+  EXPECT_EQ(port_.out(), 40U) << "nothing was allocated besides";
+  EXPECT_EQ(egress.flush(), 3U);
+}
+
 // A port that cannot use them again has released them.
 TEST_F(EgressTest, WithoutRecyclingFramesAreAllocated) {
   Egress egress(port_, bin_, counters_);
