@@ -166,13 +166,19 @@ void SendQueue::drop_front(SendChunkPool& pool, std::uint32_t bytes) {
 }
 
 std::uint32_t SendQueue::find(const SendChunkPool& pool, std::uint32_t position) const {
+  const auto has = [position](const SendChunkHeader& chunk) {
+    return position - chunk.start < chunk.length;
+  };
   std::uint32_t index = head_;
-  if (position - pool.header(head_).start >= pool.header(head_).length && cursor_ != kNoIndex &&
-      position - pool.header(cursor_).start <= kMaxBytes) {
+  const SendChunkHeader* chunk = &pool.header(index);
+  if (has(*chunk)) return index;
+  if (cursor_ != kNoIndex && position - pool.header(cursor_).start <= kMaxBytes) {
     index = cursor_;
+    chunk = &pool.header(index);
   }
-  while (position - pool.header(index).start >= pool.header(index).length) {
-    index = pool.header(index).next;
+  while (!has(*chunk)) {
+    index = chunk->next;
+    chunk = &pool.header(index);
   }
   return index;
 }
