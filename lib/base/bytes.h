@@ -23,6 +23,12 @@ inline std::uint32_t load_be32(const std::byte* p) {
   return __builtin_bswap32(v);
 }
 
+inline std::uint64_t load_be64(const std::byte* p) {
+  std::uint64_t v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_bswap64(v);
+}
+
 inline void store_u8(std::byte* p, std::uint8_t v) { *p = static_cast<std::byte>(v); }
 
 inline void store_be16(std::byte* p, std::uint16_t v) {

@@ -35,10 +35,23 @@ class Ipv4View {
   bool dont_fragment() const { return (load_u8(p_ + 6) & 0x40) != 0; }
   /// Any part but a whole packet: MF is set, or the offset is not 0.
   bool is_fragment() const { return (load_be16(p_ + 6) & 0x3fff) != 0; }
+  /// IPv4 at all, and the fixed header alone.
+  bool has_no_options() const { return load_u8(p_) == 0x45; }
+  /// No fragment, and its protocol's.
+  bool is_whole(std::uint8_t protocol) const {
+    return (load_be32(p_ + 6) & 0x3fff00ff) == protocol;
+  }
   std::uint8_t ttl() const { return load_u8(p_ + 8); }
   std::uint8_t protocol() const { return load_u8(p_ + 9); }
   std::uint32_t source() const { return load_be32(p_ + 12); }
   std::uint32_t destination() const { return load_be32(p_ + 16); }
+  /// Both.
+  struct Addresses {
+    std::uint64_t words;
+    std::uint32_t source() const { return static_cast<std::uint32_t>(words >> 32); }
+    std::uint32_t destination() const { return static_cast<std::uint32_t>(words); }
+  };
+  Addresses addresses() const { return {load_be64(p_ + 12)}; }
 
  private:
   const std::byte* p_;

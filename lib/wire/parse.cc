@@ -45,9 +45,10 @@ constexpr bool flags_are_sane(std::uint8_t flags) {
 /// Sources that no host may use (RFC 1122 3.2.1.3), and our own address, which would make us
 /// answer ourselves (LAND).
 bool source_is_valid(std::uint32_t source, const ParseContext& context) {
-  const Ipv4Address address(source);
-  return !address.is_unspecified() && !address.is_multicast() && !address.is_reserved() &&
-         !address.is_loopback() && source != context.subnet_broadcast && source != context.address;
+  constexpr std::uint32_t kFirstMulticast = 0xe0000000;   // no host's, nor are those above
+  const bool is_host = source - 1 < kFirstMulticast - 1;  // 0 is not either
+  return is_host && !Ipv4Address(source).is_loopback() && source != context.subnet_broadcast &&
+         source != context.address;
 }
 
 // `pseudo_sum()`: the pseudo-header's, which is seldom asked for.
@@ -61,40 +62,41 @@ bool tcp_checksum_is_good(const Frame& frame, const ParseContext& context, Pseud
   return checksum_is_valid(checksum_partial(segment, pseudo_sum()));
 }
 
-// All but the addresses.
-template <class PseudoSum>
-[[gnu::always_inline]] inline DropReason parse_tcp(const Frame& frame, const ParseContext& context,
-                                                   PseudoSum&& pseudo_sum,
-                                                   std::span<std::byte> bytes,
+// All but the addresses, of a segment whose `checksum_is_good()`.
+template <class ChecksumIsGood>
+[[gnu::always_inline]] inline DropReason parse_tcp(std::span<std::byte> bytes,
+                                                   ChecksumIsGood&& checksum_is_good, bool marked,
                                                    TcpSegment& segment) {
   if (bytes.size() < kTcpHeaderBytes) [[unlikely]]
     return DropReason::drop_tcp_header;
   const TcpView view(bytes.first<kTcpHeaderBytes>());
-  const std::size_t header_bytes = view.header_bytes();
-  if (header_bytes < kTcpHeaderBytes || header_bytes > bytes.size() || view.source_port() == 0 ||
-      view.destination_port() == 0) [[unlikely]] {
+  const TcpView::Ports ports = view.ports();
+  const auto rest = bytes.subspan(kTcpHeaderBytes);                        // options and payload
+  const std::size_t option_bytes = view.header_bytes() - kTcpHeaderBytes;  // huge if negative
+  if (option_bytes > rest.size() || ports.source() == 0 || ports.destination() == 0) [[unlikely]] {
     return DropReason::drop_tcp_header;
   }
-  if (!tcp_checksum_is_good(frame, context, pseudo_sum, bytes)) [[unlikely]] {
+  if (!checksum_is_good()) [[unlikely]]
     return DropReason::drop_tcp_checksum;
-  }
-  if (!flags_are_sane(view.flags())) [[unlikely]]
+  std::uint16_t flags = view.flags();
+  if (!flags_are_sane(static_cast<std::uint8_t>(flags))) [[unlikely]]
     return DropReason::drop_tcp_flags;
-  segment.source_port = view.source_port();
-  segment.destination_port = view.destination_port();
-  segment.seq = view.seq();
-  segment.ack = view.ack();
+  if ((flags & tcp_flag::kUrg) != 0) [[unlikely]]
+    segment.urgent = view.urgent();
+  if (marked) [[unlikely]]
+    flags |= kCongestionExperienced;
+  const TcpView::Numbers numbers = view.numbers();
+  segment.destination_port = ports.destination();
+  segment.source_port = ports.source();
+  segment.ack = numbers.ack();
+  segment.seq = numbers.seq();
   segment.window = view.window();
-  segment.urgent = view.urgent();
-  segment.flags = view.flags();
-  segment.payload = bytes.data() + header_bytes;
-  segment.payload_length = static_cast<std::uint32_t>(bytes.size() - header_bytes);
-  segment.options_ok = parse_tcp_options(
-      bytes.subspan(kTcpHeaderBytes, header_bytes - kTcpHeaderBytes), segment.options);
-  if (!segment.options_ok && segment.has(tcp_flag::kSyn)) [[unlikely]] {
-    return DropReason::drop_tcp_options;
-  }
-  return DropReason::kNone;
+  segment.flags = flags;
+  segment.payload = rest.data() + option_bytes;
+  segment.payload_length = static_cast<std::uint32_t>(rest.size() - option_bytes);
+  segment.options_ok = parse_tcp_options(rest.first(option_bytes), segment.options);
+  return segment.options_ok || !segment.has(tcp_flag::kSyn) ? DropReason::kNone
+                                                            : DropReason::drop_tcp_options;
 }
 
 // RFC 3168 5: by IPv4's type of service, or IPv6's traffic class.
@@ -126,31 +128,42 @@ DropReason parse_icmp4(const Ipv4Header& ip, std::span<std::byte> message, Parse
   return DropReason::kNone;
 }
 
-[[gnu::always_inline]] inline DropReason parse_ip(const Frame& frame, const ParseContext& context,
-                                                  std::span<std::byte> packet, ParsedFrame& out) {
-  const bool checksum_is_good = verdict_of(frame.flags, frame_flag::kRxIpChecksumGood,
-                                           frame_flag::kRxIpChecksumBad) == Verdict::kGood;
+bool ip_verdict_is_good(const Frame& frame) {
+  return verdict_of(frame.flags, frame_flag::kRxIpChecksumGood, frame_flag::kRxIpChecksumBad) ==
+         Verdict::kGood;
+}
+
+// `packet` begins with a valid IPv4 header, `bytes` are what follows it.
+template <class ChecksumIsGood>
+[[gnu::always_inline]] inline DropReason parse_tcp4(std::span<std::byte, kIpv4HeaderBytes> header,
+                                                    std::span<std::byte> bytes,
+                                                    ChecksumIsGood&& checksum_is_good,
+                                                    ParsedFrame& out) {
+  const Ipv4View ip(header);
+  const Ipv4View::Addresses addresses = ip.addresses();
+  out.kind = FrameKind::kTcp4;
+  out.segment.destination_address = addresses.destination();
+  out.segment.source_address = addresses.source();
+  return parse_tcp(bytes, checksum_is_good, is_marked(ip.traffic_class()), out.segment);
+}
+
+DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<std::byte> packet,
+                    ParsedFrame& out) {
   Ipv4Header ip;
-  const DropReason drop = parse_ipv4(packet, checksum_is_good, ip);
-  if (drop != DropReason::kNone) [[unlikely]]
+  const DropReason drop = parse_ipv4(packet, ip_verdict_is_good(frame), ip);
+  if (drop != DropReason::kNone)
     return drop == DropReason::drop_ip_fragment ? parse_fragment4(context, packet, out) : drop;
-  if (!source_is_valid(ip.source, context)) [[unlikely]]
-    return DropReason::drop_ip_source;
-  if (ip.destination != context.address) [[unlikely]]
-    return DropReason::drop_not_for_us;
+  if (!source_is_valid(ip.source, context)) return DropReason::drop_ip_source;
+  if (ip.destination != context.address) return DropReason::drop_not_for_us;
   const auto payload = packet.subspan(ip.header_bytes, ip.total_bytes - ip.header_bytes);
-  if (ip.protocol == ip_protocol::kTcp) [[likely]] {
-    out.kind = FrameKind::kTcp4;
-    out.segment.source_address = ip.source;
-    out.segment.destination_address = ip.destination;
+  if (ip.protocol == ip_protocol::kTcp) {
     const auto pseudo_sum = [&] {
       return checksum_pseudo_ipv4(ip.source, ip.destination, ip_protocol::kTcp,
                                   static_cast<std::uint16_t>(payload.size()));
     };
-    const DropReason result = parse_tcp(frame, context, pseudo_sum, payload, out.segment);
-    if (is_marked(ip.traffic_class)) [[unlikely]]
-      out.segment.flags |= kCongestionExperienced;
-    return result;
+    return parse_tcp4(
+        packet.first<kIpv4HeaderBytes>(), payload,
+        [&] { return tcp_checksum_is_good(frame, context, pseudo_sum, payload); }, out);
   }
   if (ip.protocol != ip_protocol::kIcmp) return DropReason::drop_ip_protocol;
   out.kind = FrameKind::kIcmp4;
@@ -195,10 +208,10 @@ DropReason parse_tcp6(const Frame& frame, const ParseContext& context, std::span
         std::span<const std::byte, kBothAddresses>(out.ipv6 + 8, kBothAddresses), ip_protocol::kTcp,
         static_cast<std::uint32_t>(segment.size()));
   };
-  const DropReason result = parse_tcp(frame, context, pseudo_sum, segment, out.segment);
   const Ipv6View ip(std::span<const std::byte, kIpv6HeaderBytes>(out.ipv6, kIpv6HeaderBytes));
-  if (is_marked(ip.traffic_class())) out.segment.flags |= kCongestionExperienced;
-  return result;
+  return parse_tcp(
+      segment, [&] { return tcp_checksum_is_good(frame, context, pseudo_sum, segment); },
+      is_marked(ip.traffic_class()), out.segment);
 }
 
 DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {
@@ -245,6 +258,11 @@ DropReason report_problem(const Ipv6Extensions& extensions, ParsedFrame& out) {
   return DropReason::kNone;
 }
 
+// In memory: a MacAddress by value takes the compiler a dozen moves of odd sizes.
+bool is_sent_to(const std::byte* destination, const MacAddress& mac) {
+  return std::memcmp(destination, mac.octets.data(), mac.octets.size()) == 0;
+}
+
 // The MAC addresses of IPv6 groups (RFC 2464 7).
 bool is_group6_mac(const std::byte* mac) {
   return mac[0] == std::byte{0x33} && mac[1] == std::byte{0x33};
@@ -272,39 +290,69 @@ DropReason parse_arp_bytes(std::span<std::byte> bytes, ParsedFrame& out) {
 
 DropReason parse_link(const Frame& frame, const ParseContext& context, ParsedFrame& out) {
   const std::span<std::byte> bytes = frame.bytes();
-  if (bytes.size() < kEthernetHeaderBytes) [[unlikely]]
-    return DropReason::drop_truncated;
+  if (bytes.size() < kEthernetHeaderBytes) return DropReason::drop_truncated;
   const EthernetView link(bytes.first<kEthernetHeaderBytes>());
   std::span<std::byte> rest = bytes.subspan(kEthernetHeaderBytes);
   std::uint16_t type = link.ether_type();
-  if (type == ether_type::kVlan || context.vlan != 0) [[unlikely]] {
+  if (type == ether_type::kVlan || context.vlan != 0) {
     const DropReason drop = take_tag(context, type, rest);
     if (drop != DropReason::kNone) return drop;
   }
-  // In memory: a MacAddress by value takes the compiler a dozen moves of odd sizes.
-  const bool for_us_alone =
-      std::memcmp(bytes.data(), context.mac.octets.data(), context.mac.octets.size()) == 0;
-  if (!for_us_alone && link.destination() != MacAddress::broadcast()) [[unlikely]] {
+  const bool for_us_alone = is_sent_to(bytes.data(), context.mac);
+  if (!for_us_alone && link.destination() != MacAddress::broadcast()) {
     if (context.own6_count == 0 || type != ether_type::kIpv6 || !is_group6_mac(bytes.data()))
       return DropReason::drop_not_for_us;
   }
-  std::memcpy(out.source_mac.octets.data(), bytes.data() + 6, out.source_mac.octets.size());
-  if (type == ether_type::kIpv4) [[likely]] {
-    // An IP packet to us in a link broadcast is no unicast (RFC 1122 3.3.6, RFC 9293 MUST-57).
-    if (!for_us_alone) [[unlikely]]
-      return DropReason::drop_not_for_us;
-    return parse_ip(frame, context, rest, out);
-  }
+  // An IP packet to us in a link broadcast is no unicast (RFC 1122 3.3.6, RFC 9293 MUST-57).
+  if (type == ether_type::kIpv4)
+    return for_us_alone ? parse_ip(frame, context, rest, out) : DropReason::drop_not_for_us;
   if (type == ether_type::kArp) return parse_arp_bytes(rest, out);
-  if (type == ether_type::kIpv6 && context.own6_count > 0)
+  if (type == ether_type::kIpv6 && context.own6_count > 0) {
+    out.source_mac = link.source();
     return parse_ip6(frame, context, rest, for_us_alone, out);
+  }
   return DropReason::drop_ethertype;
+}
+
+[[gnu::noinline]] void parse_any_frame(const Frame& frame, const ParseContext& context,
+                                       ParsedFrame& out) {
+  out.drop = parse_link(frame, context, out);
+  if (out.drop != DropReason::kNone) out.kind = FrameKind::kDrop;
+}
+
+// What nearly every frame is, in as few comparisons as can say it: IPv4 to us without a tag or
+// options, a whole packet, of TCP, from a host; both checksums good. parse_link() would find
+// nothing wrong with it either, before the TCP header.
+[[gnu::always_inline]] inline bool is_plain_segment(const Frame& frame,
+                                                    const ParseContext& context) {
+  using namespace frame_flag;
+  constexpr std::uint64_t kBothGood = kRxIpChecksumGood | kRxL4ChecksumGood;
+  constexpr std::uint64_t kVerdicts = kBothGood | kRxIpChecksumBad | kRxL4ChecksumBad;
+  constexpr std::size_t kLeastPacket = kIpv4HeaderBytes + kTcpHeaderBytes;
+  const std::span<std::byte> bytes = frame.bytes();
+  if ((frame.flags & kVerdicts) != kBothGood || context.vlan != 0 ||
+      bytes.size() < kEthernetHeaderBytes + kLeastPacket)
+    return false;
+  const EthernetView link(bytes.first<kEthernetHeaderBytes>());
+  const Ipv4View ip(bytes.subspan<kEthernetHeaderBytes, kIpv4HeaderBytes>());
+  const Ipv4View::Addresses addresses = ip.addresses();
+  return is_sent_to(bytes.data(), context.mac) && link.ether_type() == ether_type::kIpv4 &&
+         ip.has_no_options() && ip.is_whole(ip_protocol::kTcp) &&
+         ip.total_bytes() >= kLeastPacket &&
+         ip.total_bytes() <= bytes.size() - kEthernetHeaderBytes &&
+         addresses.destination() == context.address && source_is_valid(addresses.source(), context);
 }
 
 }  // namespace
 
 void parse_frame(const Frame& frame, const ParseContext& context, ParsedFrame& out) {
-  out.drop = parse_link(frame, context, out);
+  if (!is_plain_segment(frame, context)) [[unlikely]]
+    return parse_any_frame(frame, context, out);
+  const std::span<std::byte> packet = frame.bytes().subspan(kEthernetHeaderBytes);
+  const auto header = packet.first<kIpv4HeaderBytes>();
+  const std::size_t tcp_bytes = Ipv4View(header).total_bytes() - kIpv4HeaderBytes;
+  out.drop = parse_tcp4(
+      header, packet.subspan(kIpv4HeaderBytes, tcp_bytes), [] { return true; }, out);
   if (out.drop != DropReason::kNone) [[unlikely]]
     out.kind = FrameKind::kDrop;
 }

@@ -57,7 +57,7 @@ struct Problem6 {
 struct ParsedFrame {
   FrameKind kind = FrameKind::kDrop;
   DropReason drop = DropReason::kNone;
-  MacAddress source_mac;                  // all but kDrop
+  MacAddress source_mac;                  // kIcmp6
   std::uint32_t source_address = 0;       // kIcmp4
   std::uint32_t destination_address = 0;  // kIcmp4
   std::span<std::byte> payload;           // kArp, kIcmp4, kIcmp6; kFragment: the IP packet

@@ -32,8 +32,9 @@ struct SackBlock {
 
 /// The options of one segment, as found. Of an option that appears twice the first counts.
 struct TcpOptions {
-  std::uint32_t ts_value = 0;  // if has_timestamp (RFC 7323)
+  // In the reverse of the wire's order: one load, one byte swap and one store for both.
   std::uint32_t ts_echo_reply = 0;
+  std::uint32_t ts_value = 0;     // if has_timestamp (RFC 7323)
   std::uint8_t sack_count = 0;    // blocks in `sack` (RFC 2018)
   bool has_timestamp = false;     // these four stand together: see has_only_timestamp()
   bool has_user_timeout = false;  // RFC 5482
@@ -42,6 +43,7 @@ struct TcpOptions {
   bool has_mss = false;
   bool has_window_scale : 1 = false;
   bool sack_permitted : 1 = false;
+  std::uint8_t unused : 6 = 0;     // set too, and one store does for all from sack_count on
   std::uint16_t user_timeout = 0;  // as on the wire; meaningful if has_user_timeout
   std::array<SackBlock, 4> sack{};
 
@@ -80,21 +82,22 @@ bool parse_tcp_options_one_by_one(std::span<const std::byte> bytes, TcpOptions& 
 /// answer is false (MUST-7). Always advances. A known kind whose length is legal but not its own is
 /// skipped, as an unknown kind is (MUST-6). Sets everything in `options`; a value whose flag is
 /// clear is zero (but user_timeout's), and blocks of `sack` beyond sack_count mean nothing.
-inline bool parse_tcp_options(std::span<const std::byte> bytes, TcpOptions& options) {
-  const bool aligned_timestamp =
-      bytes.size() == kAlignedTimestampBytes && load_be32(bytes.data()) == kAlignedTimestamp;
-  if (!aligned_timestamp && !bytes.empty())
+[[gnu::always_inline]] inline bool parse_tcp_options(std::span<const std::byte> bytes,
+                                                     TcpOptions& options) {
+  if (bytes.size() != kAlignedTimestampBytes || load_be32(bytes.data()) != kAlignedTimestamp)
     return tcp_internal::parse_tcp_options_one_by_one(bytes, options);
-  options.ts_value = aligned_timestamp ? load_be32(bytes.data() + 4) : 0;
-  options.ts_echo_reply = aligned_timestamp ? load_be32(bytes.data() + 8) : 0;
-  options.mss = 0;
-  options.window_scale = 0;
+  const std::uint64_t both = load_be64(bytes.data() + 4);
+  options.ts_value = static_cast<std::uint32_t>(both >> 32);
+  options.ts_echo_reply = static_cast<std::uint32_t>(both);
   options.sack_count = 0;
-  options.has_timestamp = aligned_timestamp;
+  options.has_timestamp = true;
   options.has_user_timeout = false;
+  options.window_scale = 0;
+  options.mss = 0;
   options.has_mss = false;
   options.has_window_scale = false;
   options.sack_permitted = false;
+  options.unused = 0;
   return true;
 }
 
@@ -112,14 +115,24 @@ class TcpView {
  public:
   explicit TcpView(std::span<const std::byte, kTcpHeaderBytes> bytes) : p_(bytes.data()) {}
 
-  std::uint16_t source_port() const { return load_be16(p_); }
-  std::uint16_t destination_port() const { return load_be16(p_ + 2); }
-  SeqNum seq() const { return SeqNum(load_be32(p_ + 4)); }
-  SeqNum ack() const { return SeqNum(load_be32(p_ + 8)); }
-  std::size_t header_bytes() const { return (load_u8(p_ + 12) >> 4) * 4u; }  // 0..60
+  /// The first word of the header.
+  struct Ports {
+    std::uint32_t word;
+    std::uint16_t source() const { return static_cast<std::uint16_t>(word >> 16); }
+    std::uint16_t destination() const { return static_cast<std::uint16_t>(word); }
+  };
+  Ports ports() const { return {load_be32(p_)}; }
+  /// The second and third.
+  struct Numbers {
+    std::uint64_t words;
+    SeqNum seq() const { return SeqNum(static_cast<std::uint32_t>(words >> 32)); }
+    SeqNum ack() const { return SeqNum(static_cast<std::uint32_t>(words)); }
+  };
+  Numbers numbers() const { return {load_be64(p_ + 4)}; }
+  std::size_t header_bytes() const { return (load_u8(p_ + 12) >> 4) * std::size_t{4}; }  // 0..60
   std::uint8_t flags() const { return load_u8(p_ + 13); }
   std::uint16_t window() const { return load_be16(p_ + 14); }
-  std::uint16_t urgent() const { return load_be16(p_ + 18); }
+  std::uint16_t urgent() const { return load_be16(p_ + kTcpUrgentOffset); }
 
  private:
   const std::byte* p_;
@@ -152,19 +165,20 @@ inline void write_tcp_header(std::byte* out, const TcpHeader& header) {
 }
 
 /// A received TCP segment that has passed parsing: the facts of its headers in host byte order.
-/// `payload` points into the frame.
+/// `payload` points into the frame. Neighbours on the wire are neighbours here, in the reverse
+/// order: a load, a byte swap and a store take two or three of them at once.
 struct TcpSegment {
-  std::uint32_t source_address = 0;  // IPv4
-  std::uint32_t destination_address = 0;
-  std::uint16_t source_port = 0;
+  std::uint32_t destination_address = 0;  // IPv4
+  std::uint32_t source_address = 0;
   std::uint16_t destination_port = 0;
-  SeqNum seq{};
-  SeqNum ack{};              // meaningful if flags & kAck
-  std::uint16_t window = 0;  // as on the wire, unscaled
-  std::uint16_t urgent = 0;
-  std::uint16_t flags = 0;  // tcp_flag bits, and kCongestionExperienced
-  bool options_ok = true;   // false: an illegal option length was met
+  std::uint16_t source_port = 0;
   std::uint32_t payload_length = 0;
+  SeqNum ack{};  // meaningful if flags & kAck
+  SeqNum seq{};
+  std::uint16_t window = 0;  // as on the wire, unscaled
+  std::uint16_t flags = 0;   // tcp_flag bits, and kCongestionExperienced
+  std::uint16_t urgent = 0;  // meaningful if flags & kUrg
+  bool options_ok = true;    // false: an illegal option length was met
   std::byte* payload = nullptr;
   TcpOptions options;
 

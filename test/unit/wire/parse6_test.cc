@@ -121,6 +121,7 @@ TEST(ParseFrame6, IcmpToUsAndToGroups) {
   EXPECT_EQ(p.out.payload.data(), p.frame.data + kTcp6At);
   EXPECT_EQ(p.out.payload.size(), 12u);
   EXPECT_EQ(p.out.ipv6, p.frame.data + 14);
+  EXPECT_EQ(std::memcmp(p.out.source_mac.octets.data(), p.frame.data + 6, 6), 0);
   // A solicitation to a group, by its MAC address: from `::` (RFC 4862), or from our own.
   store_ipv6(&echo[kDestination6At], ip6("ff02::1:ff00:2"));
   const Bytes group_mac = from_hex("3333ff000002");

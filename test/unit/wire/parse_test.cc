@@ -17,13 +17,21 @@ Frame as_frame(const ExactBlock& block, std::uint64_t flags = 0) {
           .length = static_cast<std::uint32_t>(block.bytes().size())};
 }
 
-/// The reason why `bytes` are dropped, kNone if they are not.
+constexpr bool is_checksum(DropReason reason) {
+  return reason == drop_ip_checksum || reason == drop_tcp_checksum;
+}
+
+/// The reason why `bytes` are dropped, kNone if they are not. A frame whose checksums were found to
+/// be right must fare as it does where the device has said so, and most are parsed another way.
 DropReason drop_of(const Bytes& bytes, std::uint64_t flags = 0,
                    const ParseContext& context = apple()) {
   const ExactBlock block(bytes);
   ParsedFrame out;
   parse_frame(as_frame(block, flags), context, out);
   EXPECT_EQ(out.kind == FrameKind::kDrop, out.drop != kNone);
+  if (flags == 0 && !is_checksum(out.drop)) {
+    EXPECT_EQ(drop_of(bytes, kBothGood, context), out.drop);
+  }
   return out.drop;
 }
 
@@ -57,7 +65,6 @@ TEST(ParseFrame, TheCapturesSyn) {
   parse_frame(as_frame(block), apple(), out);
   ASSERT_EQ(out.kind, FrameKind::kTcp4);
   EXPECT_EQ(out.drop, kNone);
-  EXPECT_EQ(out.source_mac, (MacAddress{{0x02, 0, 0, 0, 0, 0x01}}));
   const TcpSegment& s = out.segment;
   EXPECT_EQ(s.source_address, 0x0a000102u);
   EXPECT_EQ(s.destination_address, 0x0a000202u);
@@ -67,7 +74,6 @@ TEST(ParseFrame, TheCapturesSyn) {
   EXPECT_EQ(s.ack, SeqNum(0));
   EXPECT_EQ(s.flags, tcp_flag::kSyn);
   EXPECT_EQ(s.window, 29200);
-  EXPECT_EQ(s.urgent, 0);
   EXPECT_TRUE(s.options_ok);
   EXPECT_EQ(s.options.mss, 1460);
   EXPECT_TRUE(s.options.sack_permitted);
@@ -128,7 +134,6 @@ TEST(ParseFrame, ArpToAllAndToUs) {
     ASSERT_EQ(out.kind, FrameKind::kArp);
     EXPECT_EQ(out.payload.data(), block.bytes().data() + 14);
     EXPECT_EQ(out.payload.size(), 28u);
-    EXPECT_EQ(out.source_mac, (MacAddress{{0x02, 0, 0, 0, 0, 0x01}}));
   }
 }
 

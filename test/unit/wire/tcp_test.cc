@@ -266,10 +266,10 @@ TEST(WriteTcpHeader, TheCapture) {
 TEST(TcpView, ReadsEveryField) {
   const Bytes bytes = from_hex("270f ba92 17e9 98b7 52a8 f440 afd2 7120 1732 0102");
   const TcpView view(std::span<const std::byte, kTcpHeaderBytes>(bytes.data(), kTcpHeaderBytes));
-  EXPECT_EQ(view.source_port(), 9999);
-  EXPECT_EQ(view.destination_port(), 47762);
-  EXPECT_EQ(view.seq(), SeqNum(401184951));
-  EXPECT_EQ(view.ack(), SeqNum(1386804288));
+  EXPECT_EQ(view.ports().source(), 9999);
+  EXPECT_EQ(view.ports().destination(), 47762);
+  EXPECT_EQ(view.numbers().seq(), SeqNum(401184951));
+  EXPECT_EQ(view.numbers().ack(), SeqNum(1386804288));
   EXPECT_EQ(view.header_bytes(), 40u);  // the reserved bits beside it do not count
   EXPECT_EQ(view.flags(), 0xd2);
   EXPECT_EQ(view.window(), 28960);
