@@ -36,18 +36,22 @@ class ConnectionTable {
 
   /// The first index under this hash, unverified, or kNoIndex: where find() will look first.
   std::uint32_t candidate(std::uint32_t hash) const {
+    const Slot slot = slots_[home(hash)];
+    if (slot.tag == hash && !slot.is_empty()) [[likely]]
+      return slot.index();
     return find(hash, [](std::uint32_t) { return true; });
   }
 
   /// The index under this hash for which `equal(index)` holds, or kNoIndex.
   template <class Equal>
   std::uint32_t find(std::uint32_t hash, Equal&& equal) const {
-    std::uint32_t position = home(hash);
-    for (std::uint32_t probe = 0; probe < max_probe_; ++probe, position = next(position)) {
+    std::uint32_t position = home(hash), probe = 0;
+    do {
       const Slot slot = slots_[position];
       if (slot.is_empty()) return kNoIndex;
       if (slot.tag == hash && equal(slot.index())) return slot.index();
-    }
+      position = next(position);
+    } while (++probe < max_probe_);
     return kNoIndex;
   }
 

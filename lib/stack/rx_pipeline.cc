@@ -19,10 +19,6 @@ namespace {
 
 bool is_tcp(const wire::ParsedFrame& parsed) { return wire::is_tcp(parsed.kind); }
 
-flow::FourTuple4 tuple_of(const wire::TcpSegment& s) {
-  return {s.destination_address, s.source_address, s.destination_port, s.source_port};
-}
-
 // The IPv6 source of the frame.
 Ipv6Address source6_of(const wire::ParsedFrame& parsed) {
   constexpr std::size_t kSourceOffset = 8;
@@ -56,18 +52,22 @@ void StackImpl::parse(Slot& slot, const Slot& before, const Frame& frame) {
   counters_.rx_bytes += frame.length;
   wire::parse_frame(frame, parse_context_, slot.parsed);
   if (slot.parsed.kind != wire::FrameKind::kTcp4) [[unlikely]] {
-    slot.tuple = {};  // no segment's: no address is 0
-    if (slot.parsed.kind != wire::FrameKind::kTcp6) return;
+    if (slot.parsed.kind != wire::FrameKind::kTcp6) return forget_flow(slot);
     name_addresses(slot);
   }
-  slot.tuple = tuple_of(slot.parsed.segment);
-  // The port is what differs most often.
-  if (slot.tuple.remote_port == before.tuple.remote_port && slot.tuple == before.tuple) {
+  const flow::FourTuple4 tuple = slot.tuple(), last = before.tuple();
+  if (tuple.ports() == last.ports() && tuple == last) {  // ports differ most often
     slot.hash = before.hash;
     return;
   }
-  slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+  slot.hash = flow::table_hash(engine_.keys.table, tuple);
   engine_.table.prefetch(slot.hash);
+}
+
+// Of a frame without one, lest an earlier one shine through. No segment is of port 0.
+void StackImpl::forget_flow(Slot& slot) {
+  slot.parsed.segment.source_port = 0;
+  slot.candidate = kNoIndex;
 }
 
 void StackImpl::name_addresses(Slot& slot) const {
@@ -78,7 +78,7 @@ void StackImpl::name_addresses(Slot& slot) const {
 }
 
 // Pass 2: probe, prefetch the TCB, as much of it as an echo touches. Once for a run.
-void StackImpl::look_up(Slot& slot, const Slot& before) {
+[[gnu::always_inline]] inline void StackImpl::look_up(Slot& slot, const Slot& before) {
   if (!is_tcp(slot.parsed)) return;
   if (slot.hash == before.hash) {
     slot.candidate = before.candidate;  // which is a guess, as ever
@@ -93,7 +93,7 @@ void StackImpl::look_up(Slot& slot, const Slot& before) {
 // What a segment acknowledges lies in the send queue's first chunk, whose place the TCB tells once
 // it has come in: so this runs a few frames ahead of pass 3.
 void StackImpl::prefetch_send_chunk(const Slot& slot) const {
-  if (!is_tcp(slot.parsed) || !tcp::names_tcb(slot.candidate)) return;
+  if (!tcp::names_tcb(slot.candidate)) return;
   engine_.tcbs[slot.candidate].send_queue.prefetch(engine_.send_chunks);
 }
 
@@ -154,7 +154,7 @@ void StackImpl::process_frame(Slot& slot, Frame& frame, Instant now) {
 
 void StackImpl::receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival) {
   if ((entry & tcp::kTimeWaitBit) != 0)
-    tcp::receive_in_time_wait(engine_, entry & ~tcp::kTimeWaitBit, slot.hash, slot.tuple,
+    tcp::receive_in_time_wait(engine_, entry & ~tcp::kTimeWaitBit, slot.hash, slot.tuple(),
                               arrival.segment);
   else
     tcp::receive_half_open(engine_, entry & ~tcp::kHalfOpenBit, arrival);
@@ -165,12 +165,12 @@ void StackImpl::receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::
 bool StackImpl::candidate_holds(const Slot& slot) const {
   if (!tcp::names_tcb(slot.candidate)) return false;  // nor does kNoIndex
   const tcp::Tcb& c = engine_.tcbs[slot.candidate];
-  return c.has(tcp::flag::kInTable) && c.tuple == slot.tuple;
+  return c.has(tcp::flag::kInTable) && c.tuple == slot.tuple();
 }
 
 std::uint32_t StackImpl::find_entry(Slot& slot) {
-  if (slot.tuple.remote_address == flow::AddressBook::kStranger) recognise_stranger(slot);
-  return tcp::find(engine_, slot.hash, slot.tuple);
+  if (slot.parsed.segment.source_address == flow::AddressBook::kStranger) recognise_stranger(slot);
+  return tcp::find(engine_, slot.hash, slot.tuple());
 }
 
 // An earlier frame of the burst may have made its sender known. Else this is who kStranger is.
@@ -178,8 +178,8 @@ void StackImpl::recognise_stranger(Slot& slot) {
   const Ipv6Address source = source6_of(slot.parsed);
   const std::uint32_t known = book_.find(source);
   if (known == flow::AddressBook::kNone) return book_.set_stranger(source);
-  slot.tuple.remote_address = slot.parsed.segment.source_address = known;
-  slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
+  slot.parsed.segment.source_address = known;
+  slot.hash = flow::table_hash(engine_.keys.table, slot.tuple());
 }
 
 // All that a predicted segment needs becomes part of process_burst(); what is rare stays out of
@@ -190,7 +190,7 @@ void StackImpl::process_segment(Slot& slot, Frame& frame) {
   const wire::TcpSegment& segment = slot.parsed.segment;
   const std::uint32_t index = candidate_holds(slot) ? slot.candidate : find_entry(slot);
   if (index != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) [[unlikely]]
-    claim(slot.tuple);
+    claim(slot.tuple());
   if (tcp::names_tcb(index) && config_.tcp.header_prediction) {  // nor does kNoIndex
     tcp::Tcb& c = engine_.tcbs[index];
     if (tcp::header_prediction_hits(c, segment)) {
@@ -288,10 +288,7 @@ void StackImpl::process_whole(Slot& slot, Frame& frame, Instant now) {
   }
   slot.parsed.fragment_header6 = true;
   if (slot.parsed.kind == wire::FrameKind::kTcp6) name_addresses(slot);
-  if (is_tcp(slot.parsed)) {
-    slot.tuple = tuple_of(slot.parsed.segment);
-    slot.hash = flow::table_hash(engine_.keys.table, slot.tuple);
-  }
+  if (is_tcp(slot.parsed)) slot.hash = flow::table_hash(engine_.keys.table, slot.tuple());
   slot.candidate = kNoIndex;
   frame.flags &= ~frame_flag::kHandedOver;
   engine_.receive_buffers.set_copy_only(true);
@@ -302,10 +299,10 @@ void StackImpl::process_whole(Slot& slot, Frame& frame, Instant now) {
 // A connection is made where its SYN arrives. Everything else may belong to another core's stack,
 // and is answered only when nobody knows it.
 void StackImpl::receive_unknown(const Slot& slot, tcp::Arrival& arrival) {
-  if (tcp::receive_opening(engine_, slot.hash, slot.tuple, arrival)) return;
-  switch (place(arrival.frame, slot.tuple)) {
+  if (tcp::receive_opening(engine_, slot.hash, slot.tuple(), arrival)) return;
+  switch (place(arrival.frame, slot.tuple())) {
     case Placement::kHere:
-      tcp::refuse_unconnected(engine_, slot.tuple, arrival.segment);
+      tcp::refuse_unconnected(engine_, slot.tuple(), arrival.segment);
       break;
     case Placement::kTaken:
       arrival.frame_kept = whole_.empty();

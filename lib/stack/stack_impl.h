@@ -86,9 +86,13 @@ class StackImpl {
   // rx_pipeline.cc: what is known of each frame of a burst between the passes.
   struct Slot {
     wire::ParsedFrame parsed;
-    flow::FourTuple4 tuple;
-    std::uint32_t hash;
+    std::uint32_t hash = 0;
     std::uint32_t candidate = kNoIndex;
+    /// Of a segment.
+    flow::FourTuple4 tuple() const {
+      const wire::TcpSegment& s = parsed.segment;
+      return {s.destination_address, s.source_address, s.destination_port, s.source_port};
+    }
   };
   std::size_t receive_burst(Instant now) {
     const std::size_t count = port_.receive(frames_);
@@ -105,6 +109,7 @@ class StackImpl {
   [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
   bool candidate_holds(const Slot& slot) const;
   void name_addresses(Slot& slot) const;
+  static void forget_flow(Slot& slot);
   [[gnu::noinline]] std::uint32_t find_entry(Slot& slot);
   void recognise_stranger(Slot& slot);
   Flow flow_of(const flow::FourTuple4& tuple) const;

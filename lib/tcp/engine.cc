@@ -75,7 +75,7 @@ void initialize(Engine& e, Tcb& c, const flow::FourTuple4& tuple, ConnectionHand
 
 Keys::Keys(const std::array<std::uint64_t, 2>& secret) {
   const SipKey master{secret[0], secret[1]};
-  table = derive_key(master, kTable);
+  table = flow::TableKey(derive_key(master, kTable));
   sequence = derive_key(master, kSequence);
   timestamps = derive_key(master, kTimestamp);
   ports = derive_key(master, kPort);

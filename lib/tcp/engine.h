@@ -64,7 +64,8 @@ struct Arrival {
 /// One key for each purpose, so that nothing learnt about one helps with another.
 struct Keys {
   explicit Keys(const std::array<std::uint64_t, 2>& secret);
-  SipKey table, sequence, timestamps, ports, neighbours, cookies, limits, paths, addresses, labels;
+  flow::TableKey table{SipKey{}};
+  SipKey sequence, timestamps, ports, neighbours, cookies, limits, paths, addresses, labels;
 };
 
 /// All that one stack's TCP owns. The steps of the protocol are free functions over an Engine and a
