@@ -67,7 +67,7 @@ void StackImpl::parse(Slot& slot, const Slot& before, const Frame& frame) {
 // Of a frame without one, lest an earlier one shine through. No segment is of port 0.
 void StackImpl::forget_flow(Slot& slot) {
   slot.parsed.segment.source_port = 0;
-  slot.candidate = kNoIndex;
+  slot.candidate = nullptr;
 }
 
 void StackImpl::name_addresses(Slot& slot) const {
@@ -84,21 +84,22 @@ void StackImpl::name_addresses(Slot& slot) const {
     slot.candidate = before.candidate;  // which is a guess, as ever
     return;
   }
-  slot.candidate = engine_.table.candidate(slot.hash);
-  if (!tcp::names_tcb(slot.candidate)) return;  // nor does kNoIndex
-  const auto* line = reinterpret_cast<const std::byte*>(&engine_.tcbs[slot.candidate]);
+  const std::uint32_t entry = engine_.table.candidate(slot.hash);
+  slot.candidate = tcp::names_tcb(entry) ? &engine_.tcbs[entry] : nullptr;  // nor does kNoIndex
+  if (slot.candidate == nullptr) return;
+  const auto* line = reinterpret_cast<const std::byte*>(slot.candidate);
   for (std::size_t at = 0; at < tcp::kWarmTcbBytes; at += 64) __builtin_prefetch(line + at);
 }
 
 // What a segment acknowledges lies in the send queue's first chunk, whose place the TCB tells once
 // it has come in: so this runs a few frames ahead of pass 3.
 void StackImpl::prefetch_send_chunk(const Slot& slot) const {
-  if (!tcp::names_tcb(slot.candidate)) return;
-  engine_.tcbs[slot.candidate].send_queue.prefetch(engine_.send_chunks);
+  if (slot.candidate != nullptr) slot.candidate->send_queue.prefetch(engine_.send_chunks);
 }
 
 // Pass 3: each frame meets its protocol.
-[[gnu::flatten, gnu::hot]] void StackImpl::process_burst(std::size_t count, Instant now) {
+[[gnu::flatten, gnu::hot, gnu::noinline]] void StackImpl::process_burst(std::size_t count,
+                                                                        Instant now) {
   if (port_.wants_drops()) return process_telling_drops(count, now);
   for (std::size_t i = 0; i < count; ++i) {
     if (i + kSendChunksAhead < count) prefetch_send_chunk(slot_of(i + kSendChunksAhead));
@@ -161,11 +162,12 @@ void StackImpl::receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::
 }
 
 // The candidate of pass 2 may be another flow of the same hash, or gone since. A TCB says itself
-// that the table names it, which spares a second look-up.
-bool StackImpl::candidate_holds(const Slot& slot) const {
-  if (!tcp::names_tcb(slot.candidate)) return false;  // nor does kNoIndex
-  const tcp::Tcb& c = engine_.tcbs[slot.candidate];
-  return c.has(tcp::flag::kInTable) && c.tuple == slot.tuple();
+// that the table names it, which spares a second look-up. A frame that was handed over is rare, and
+// wants a claim.
+bool StackImpl::candidate_holds(const Slot& slot, const Frame& frame) {
+  const tcp::Tcb* c = slot.candidate;
+  return c != nullptr && c->has(tcp::flag::kInTable) && c->tuple == slot.tuple() &&
+         (frame.flags & frame_flag::kHandedOver) == 0;
 }
 
 std::uint32_t StackImpl::find_entry(Slot& slot) {
@@ -187,28 +189,31 @@ void StackImpl::recognise_stranger(Slot& slot) {
 // there, with a division.
 void StackImpl::process_segment(Slot& slot, Frame& frame) {
   ++counters_.segs_in;
+  tcp::Tcb* const c = candidate_holds(slot, frame) ? slot.candidate : find_connection(slot, frame);
+  if (c == nullptr) return;
   const wire::TcpSegment& segment = slot.parsed.segment;
-  const std::uint32_t index = candidate_holds(slot) ? slot.candidate : find_entry(slot);
-  if (index != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) [[unlikely]]
-    claim(slot.tuple());
-  if (tcp::names_tcb(index) && config_.tcp.header_prediction) {  // nor does kNoIndex
-    tcp::Tcb& c = engine_.tcbs[index];
-    if (tcp::header_prediction_hits(c, segment)) {
-      if (!tcp::receive_predicted(engine_, c, segment, frame)) bin_.add(frame);
-      return;
-    }
-  }
-  process_unpredicted(index, slot, frame);
+  if (!config_.tcp.header_prediction || !tcp::header_prediction_hits(*c, segment))
+    return process_unpredicted(*c, slot, frame);
+  if (!tcp::receive_predicted(engine_, *c, segment, frame)) bin_.add(frame);
 }
 
-void StackImpl::process_unpredicted(std::uint32_t entry, Slot& slot, Frame& frame) {
+// nullptr: the segment is no TCB's, and has been dealt with.
+tcp::Tcb* StackImpl::find_connection(Slot& slot, Frame& frame) {
+  const std::uint32_t entry = find_entry(slot);
+  if (entry != kNoIndex && (frame.flags & frame_flag::kHandedOver) != 0) claim(slot.tuple());
+  if (tcp::names_tcb(entry)) return &engine_.tcbs[entry];  // nor does kNoIndex
   tcp::Arrival arrival{slot.parsed.segment, frame};
   if (entry == kNoIndex)
     receive_unknown(slot, arrival);
-  else if (!tcp::names_tcb(entry))
-    receive_without_tcb(entry, slot, arrival);
   else
-    tcp::receive_segment(engine_, engine_.tcbs[entry], arrival);
+    receive_without_tcb(entry, slot, arrival);
+  if (!arrival.frame_kept) bin_.add(frame);
+  return nullptr;
+}
+
+void StackImpl::process_unpredicted(tcp::Tcb& c, Slot& slot, Frame& frame) {
+  tcp::Arrival arrival{slot.parsed.segment, frame};
+  tcp::receive_segment(engine_, c, arrival);
   if (!arrival.frame_kept) bin_.add(frame);
 }
 
@@ -289,7 +294,7 @@ void StackImpl::process_whole(Slot& slot, Frame& frame, Instant now) {
   slot.parsed.fragment_header6 = true;
   if (slot.parsed.kind == wire::FrameKind::kTcp6) name_addresses(slot);
   if (is_tcp(slot.parsed)) slot.hash = flow::table_hash(engine_.keys.table, slot.tuple());
-  slot.candidate = kNoIndex;
+  slot.candidate = nullptr;
   frame.flags &= ~frame_flag::kHandedOver;
   engine_.receive_buffers.set_copy_only(true);
   process_frame(slot, frame, now);

@@ -87,7 +87,7 @@ class StackImpl {
   struct Slot {
     wire::ParsedFrame parsed;
     std::uint32_t hash = 0;
-    std::uint32_t candidate = kNoIndex;
+    tcp::Tcb* candidate = nullptr;  // a guess; of nobody maybe
     /// Of a segment.
     flow::FourTuple4 tuple() const {
       const wire::TcpSegment& s = parsed.segment;
@@ -107,17 +107,18 @@ class StackImpl {
   void process_burst(std::size_t count, Instant now);
   [[gnu::noinline]] void process_telling_drops(std::size_t count, Instant now);
   [[gnu::noinline]] void process_frame(Slot& slot, Frame& frame, Instant now);
-  bool candidate_holds(const Slot& slot) const;
+  static bool candidate_holds(const Slot& slot, const Frame& frame);
   void name_addresses(Slot& slot) const;
   static void forget_flow(Slot& slot);
-  [[gnu::noinline]] std::uint32_t find_entry(Slot& slot);
+  std::uint32_t find_entry(Slot& slot);
+  [[gnu::noinline]] tcp::Tcb* find_connection(Slot& slot, Frame& frame);
   void recognise_stranger(Slot& slot);
   Flow flow_of(const flow::FourTuple4& tuple) const;
   bool can_be_ours(const net::IcmpError& error) const;
   void process_segment(Slot& slot, Frame& frame);
-  [[gnu::noinline]] void process_unpredicted(std::uint32_t entry, Slot& slot, Frame& frame);
-  [[gnu::noinline]] void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
-  [[gnu::noinline]] void claim(const flow::FourTuple4& tuple);
+  [[gnu::noinline]] void process_unpredicted(tcp::Tcb& c, Slot& slot, Frame& frame);
+  void receive_unknown(const Slot& slot, tcp::Arrival& arrival);
+  void claim(const flow::FourTuple4& tuple);
   bool receive_icmp(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   bool receive_icmp6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   bool receive_icmp_error(const net::IcmpError& error, const Frame& buffer);
@@ -130,8 +131,7 @@ class StackImpl {
   void receive_problem6(const wire::ParsedFrame& frame, const Frame& buffer, Instant now);
   void receive_arp(const wire::ParsedFrame& frame, Instant now);
   std::size_t hear_news(Instant now);
-  [[gnu::noinline]] void receive_without_tcb(std::uint32_t entry, const Slot& slot,
-                                             tcp::Arrival& arrival);
+  void receive_without_tcb(std::uint32_t entry, const Slot& slot, tcp::Arrival& arrival);
   void tell_of_drop(std::size_t index, Counters& before);
 
   // stack.cc
@@ -172,6 +172,7 @@ class StackImpl {
 
   // connection.cc
   std::size_t room_for_text(const tcp::Tcb& c) const;  // send_space() of one that may send
+  std::optional<RxChunk> lend(const Connection& connection, tcp::Tcb& c, std::size_t at_most);
   void take_back(RxChunk& chunk, tcp::Tcb* c);
   Errc check_sendable(const tcp::Tcb* c) const;
   void after_send(tcp::Tcb& c, SendFlags flags);

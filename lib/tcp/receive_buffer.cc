@@ -10,7 +10,8 @@ namespace tern::tcp {
 
 ReceiveBuffers::ReceiveBuffers(std::uint32_t max_nodes, std::uint32_t max_held_frames,
                                std::uint64_t chunk_bytes, FrameBin& bin, Counters& counters)
-    : max_held_frames_(max_held_frames),
+    : shareable_nodes_(max_nodes - max_nodes / 8),
+      max_held_frames_(max_held_frames),
       nodes_(max_nodes),
       chunks_(static_cast<std::uint32_t>(
           std::min<std::uint64_t>(chunk_bytes / kChunkBytes, kNoIndex - 1))),

@@ -81,9 +81,8 @@ class ReceiveBuffers {
   /// and Hahne 1998), so that N applications that do not read leave about 1/(N + 1) of the memory.
   /// The last eighth is not for sharing: it is for connections that hold nothing.
   std::uint64_t share() const {
-    const std::uint32_t kept = nodes_.capacity() / 8;
-    const std::uint32_t free = nodes_.available();
-    return free > kept ? std::uint64_t{free - kept} * kChunkBytes : 0;
+    const std::uint32_t used = nodes_.in_use();
+    return used < shareable_nodes_ ? std::uint64_t{shareable_nodes_ - used} * kChunkBytes : 0;
   }
   /// The last eighth of each pool is kept from out-of-order data too: were it to take that, no hole
   /// could be filled any more, and nothing would ever be freed.
@@ -99,6 +98,7 @@ class ReceiveBuffers {
     std::byte bytes[kChunkBytes];
   };
 
+  const std::uint32_t shareable_nodes_;
   const std::uint32_t max_held_frames_;
   std::uint32_t keepable_frames_ = max_held_frames_;
   std::uint32_t held_frames_ = 0;

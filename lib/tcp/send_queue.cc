@@ -15,15 +15,10 @@ SendChunkPool::SendChunkPool(std::uint64_t bytes)
       large_(static_cast<std::uint32_t>(
           std::min<std::uint64_t>((bytes - bytes / 4) / kLargeBytes, kLargeBit - 1))) {}
 
-std::uint32_t SendChunkPool::acquire(std::size_t bytes) {
-  const bool prefer_small = bytes <= kSmallCapacity;
-  if (prefer_small) {
-    const std::uint32_t index = small_.acquire();
-    if (index != kNoIndex) return index;
-  }
+std::uint32_t SendChunkPool::acquire_large(std::size_t bytes) {
   const std::uint32_t index = large_.acquire();
   if (index != kNoIndex) return index | kLargeBit;
-  return prefer_small ? kNoIndex : small_.acquire();
+  return bytes <= kSmallCapacity ? kNoIndex : small_.acquire();
 }
 
 void SendChunkPool::release(std::uint32_t index) {

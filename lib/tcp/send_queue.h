@@ -35,7 +35,10 @@ class SendChunkPool {
 
   /// A chunk for `bytes` more bytes: small if they fit a small one, else large; of the other size
   /// when those are out. kNoIndex when both are.
-  std::uint32_t acquire(std::size_t bytes);
+  std::uint32_t acquire(std::size_t bytes) {
+    const std::uint32_t small = bytes <= kSmallCapacity ? acquire_small() : kNoIndex;
+    return small != kNoIndex ? small : acquire_large(bytes);
+  }
   /// kNoIndex when no small one is left.
   std::uint32_t acquire_small() { return small_.acquire(); }
   void release(std::uint32_t index);
@@ -98,6 +101,8 @@ class SendChunkPool {
   };
   static_assert(sizeof(Chunk<kSmallBytes>) == kSmallBytes);
   static_assert(sizeof(Chunk<kLargeBytes>) == kLargeBytes);
+
+  [[gnu::noinline]] std::uint32_t acquire_large(std::size_t bytes);
 
   IndexPool<Chunk<kSmallBytes>> small_;
   IndexPool<Chunk<kLargeBytes>> large_;

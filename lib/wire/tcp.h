@@ -50,13 +50,11 @@ struct TcpOptions {
   /// A timestamp, or not even that, and nothing else that a segment without SYN can say: one
   /// comparison.
   bool has_only_timestamp(bool timestamp) const {
-    std::uint8_t four[4];
-    std::memcpy(four, &sack_count, 1);
-    std::memcpy(four + 1, &has_timestamp, 1);
-    std::memcpy(four + 2, &has_user_timeout, 1);
-    std::memcpy(four + 3, &window_scale, 1);
     const std::uint8_t wanted[4] = {0, timestamp, 0, 0};
-    return std::bit_cast<std::uint32_t>(four) == std::bit_cast<std::uint32_t>(wanted);
+    std::uint32_t four;
+    std::memcpy(&four, reinterpret_cast<const std::byte*>(this) + offsetof(TcpOptions, sack_count),
+                sizeof four);
+    return four == std::bit_cast<std::uint32_t>(wanted);
   }
 };
 
