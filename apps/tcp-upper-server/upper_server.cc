@@ -37,7 +37,7 @@ void UpperServer::on_established(Connection c) {
 void UpperServer::echo(Connection c) {
   if (!can_send(c.state())) return discard(c);
   if (!send_refused(c)) return;
-  while (auto chunk = c.receive(c.send_space())) {
+  while (auto chunk = c.receive_to_forward()) {
     to_upper(chunk->writable_bytes());
     const Errc error = c.forward(std::move(*chunk));
     if (error == Errc::kOk) continue;

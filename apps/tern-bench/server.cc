@@ -29,7 +29,7 @@ void EchoService::echo(Connection c) {
     return;
   }
   if (!refused_.empty() && !send_refused(c)) return;
-  while (auto chunk = c.receive(c.send_space())) {
+  while (auto chunk = c.receive_to_forward()) {
     ++totals_.requests;
     totals_.bytes_in += chunk->size();
     totals_.bytes_out += chunk->size();

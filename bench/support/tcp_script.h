@@ -28,7 +28,7 @@ inline constexpr std::uint16_t kPort = 7000;
 /// Sends back what arrives.
 class Echo final : public ConnectionHandler {
   void on_readable(Connection c) override {
-    while (auto chunk = c.receive(c.send_space()))
+    while (auto chunk = c.receive_to_forward())
       if (c.forward(std::move(*chunk)) != Errc::kOk) return c.abort();
   }
 };

@@ -10,8 +10,9 @@ namespace tern {
 
 /// What an object carries to be in an IndexList. Without meaning while it is in none.
 struct IndexLinks {
-  std::uint32_t next;
-  std::uint32_t prev;
+  std::uint32_t next;  // kNoIndex: it is the last
+  std::uint32_t prev;  // not of the first, whose has no meaning: whoever takes that out leaves the
+                       // next one alone, which may not be in the cache
 };
 
 /// A doubly linked list of objects that live in a pool and are named by index; 8 bytes, owns
@@ -47,9 +48,12 @@ class IndexList {
   template <class LinksOf>
   void remove(LinksOf&& links_of, std::uint32_t index) {
     const IndexLinks links = links_of(index);
-    TERN_DASSERT((links.prev == kNoIndex) == (head_ == index));
     TERN_DASSERT((links.next == kNoIndex) == (tail_ == index));
-    (links.prev == kNoIndex ? head_ : links_of(links.prev).next) = links.next;
+    if (head_ == index) {
+      pop_front(links_of);
+      return;
+    }
+    links_of(links.prev).next = links.next;
     (links.next == kNoIndex ? tail_ : links_of(links.next).prev) = links.prev;
   }
 
@@ -59,7 +63,7 @@ class IndexList {
     const std::uint32_t index = head_;
     if (index == kNoIndex) return kNoIndex;
     head_ = links_of(index).next;
-    (head_ == kNoIndex ? tail_ : links_of(head_).prev) = kNoIndex;
+    if (head_ == kNoIndex) tail_ = kNoIndex;
     return index;
   }
 

@@ -27,16 +27,27 @@ Tcb* StackImpl::find(const Connection& connection) {
 std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::size_t at_most) {
   Tcb* c = find(connection);
   if (c == nullptr || c->receive_queue.empty()) return std::nullopt;
-  if (c->receive_queue.front_length(engine_.receive_buffers) > at_most) {
-    c->set(flag::kWantWritable);
+  return lend(connection, *c, at_most);
+}
+
+std::optional<RxChunk> StackImpl::receive_to_forward(const Connection& connection) {
+  Tcb* c = find(connection);
+  if (c == nullptr || c->receive_queue.empty()) return std::nullopt;
+  return lend(connection, *c, send_space(*c));
+}
+
+// The first chunk of connection `c`, which has one.
+std::optional<RxChunk> StackImpl::lend(const Connection& connection, Tcb& c, std::size_t at_most) {
+  if (c.receive_queue.front_length(engine_.receive_buffers) > at_most) {
+    c.set(flag::kWantWritable);
     return std::nullopt;
   }
-  const std::uint32_t node = c->receive_queue.pop(engine_.receive_buffers);
+  const std::uint32_t node = c.receive_queue.pop(engine_.receive_buffers);
   const tcp::RxNode& n = engine_.receive_buffers[node];
-  c->loaned += n.length;
+  c.loaned += n.length;
   // Reading the last byte is what end of stream and a graceful end were waiting for.
-  if (c->receive_queue.empty() && (c->events & (event::kPeerFinished | event::kClosed)) != 0)
-    engine_.raise(*c, 0);
+  if (c.receive_queue.empty() && (c.events & (event::kPeerFinished | event::kClosed)) != 0)
+    engine_.raise(c, 0);
   RxChunk chunk;
   chunk.stack_ = this;
   chunk.data_ = n.data;
@@ -195,6 +206,10 @@ RxChunk::~RxChunk() {
 
 std::optional<RxChunk> Connection::receive(std::size_t at_most) {
   return stack_ == nullptr ? std::nullopt : stack_->receive(*this, at_most);
+}
+
+std::optional<RxChunk> Connection::receive_to_forward() {
+  return stack_ == nullptr ? std::nullopt : stack_->receive_to_forward(*this);
 }
 
 Result<TxChunk> Connection::reserve(std::size_t bytes) {

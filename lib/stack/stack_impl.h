@@ -54,6 +54,7 @@ class StackImpl {
   // Connection's calls (connection.cc). nullptr: the handle is stale.
   tcp::Tcb* find(const Connection& connection);
   std::optional<RxChunk> receive(const Connection& connection, std::size_t at_most);
+  std::optional<RxChunk> receive_to_forward(const Connection& connection);
   Errc forward(const Connection& connection, RxChunk& chunk, SendFlags flags);
   Result<TxChunk> reserve(const Connection& connection, std::size_t bytes);
   Errc send(const Connection& connection, const TxChunk& chunk, SendFlags flags);

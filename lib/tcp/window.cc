@@ -119,7 +119,7 @@ void on_buffer_freed(Engine& e, Tcb& c) {
   const std::uint32_t promised = c.advertised_window();
   const std::uint32_t buffer = largest_window(e, c);
   // At once out of the commonest case: even with all of the buffer free the step is a small one.
-  if (promised > 0 && buffer < promised + std::min(2u * c.rcv_mss, buffer / 2)) return;
+  if (promised > buffer - buffer / 2 && buffer < promised + 2u * c.rcv_mss) return;
   consider_update(e, c, promised, buffer);
 }
 

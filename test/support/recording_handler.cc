@@ -30,7 +30,7 @@ void RecordingHandler::on_readable(Connection c) {
 
 void RecordingHandler::on_writable(Connection c) {
   ++record_of(c).writable;
-  if (read && echo) read_all(c);  // what receive(send_space()) had refused
+  if (read && echo) read_all(c);  // what receive_to_forward() had refused
 }
 
 void RecordingHandler::on_peer_finished(Connection c) {
@@ -45,7 +45,7 @@ void RecordingHandler::on_closed(Connection c, CloseReason reason) {
 }
 
 void RecordingHandler::read_all(Connection c) {
-  while (auto chunk = c.receive(echo ? c.send_space() : SIZE_MAX)) {
+  while (auto chunk = echo ? c.receive_to_forward() : c.receive()) {
     const auto bytes = chunk->bytes();
     record_of(c).received.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (!echo) continue;

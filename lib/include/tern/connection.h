@@ -176,6 +176,9 @@ class Connection {
   /// connection's own send_space() makes sense here: nothing would tell of another's.
   std::optional<RxChunk> receive(std::size_t at_most = SIZE_MAX);
 
+  /// receive(send_space()) at once, for whoever sends back what arrives.
+  std::optional<RxChunk> receive_to_forward();
+
   /// Room for up to `bytes` bytes in the send queue (maybe fewer: see TxChunk::writable_bytes).
   Result<TxChunk> reserve(std::size_t bytes);
   Errc send(TxChunk&& chunk, SendFlags flags = SendFlags::kNone);

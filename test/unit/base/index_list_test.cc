@@ -21,7 +21,10 @@ class IndexListTest : public testing::Test {
   std::vector<std::uint32_t> contents(const IndexList& list) {
     std::vector<std::uint32_t> forward, backward;
     for (std::uint32_t i = list.front(); i != kNoIndex; i = links_[i].next) forward.push_back(i);
-    for (std::uint32_t i = list.back(); i != kNoIndex; i = links_[i].prev) backward.push_back(i);
+    for (std::uint32_t i = list.back(); i != kNoIndex; i = links_[i].prev) {
+      backward.push_back(i);
+      if (i == list.front()) break;  // what is before the first means nothing
+    }
     EXPECT_EQ(forward, std::vector<std::uint32_t>(backward.rbegin(), backward.rend()));
     return forward;
   }

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 class Echo final : public ConnectionHandler {
  public:
   void on_readable(Connection c) override {
-    while (auto chunk = c.receive(c.send_space()))
+    while (auto chunk = c.receive_to_forward())
       if (c.forward(std::move(*chunk)) != Errc::kOk) return c.abort();
   }
 };
