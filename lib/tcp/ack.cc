@@ -139,7 +139,9 @@ void make_progress(Engine& e, Tcb& c, const wire::TcpSegment& s, const Progress&
   c.clear(flag::kBackedOff | flag::kDupAcks);
   if (acked > 0) inform_congestion_control(e, c, s, acked, flight_before, rtt);
   // Forgotten in time: after 2^31 more bytes it would seem to lie ahead again.
-  if (!c.has(flag::kInRecovery) && c.snd_una.after(c.recover)) c.clear(flag::kRecoverValid);
+  if ((c.flags & (flag::kRecoverValid | flag::kInRecovery)) == flag::kRecoverValid &&
+      c.snd_una.after(c.recover))
+    c.clear(flag::kRecoverValid);
   restart_retransmission_timer(e, c);
   raise_writable(e, c);
   if (c.send_queue.size() > 0 || c.snd_una != c.snd_max || c.has(flag::kFinQueued))

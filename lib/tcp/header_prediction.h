@@ -13,7 +13,8 @@ inline bool header_prediction_hits(const Tcb& c, const wire::TcpSegment& s) {
   using namespace wire::tcp_flag;
   if (c.state != TcpState::kEstablished || (s.flags & ~kPsh) != kAck || c.has(flag::kNotPlain))
     return false;
-  if (s.seq != c.rcv_nxt || s.payload_length > c.advertised_window()) return false;
+  const auto window = static_cast<std::int32_t>(c.rcv_adv - c.rcv_nxt);  // no text is beyond 64 KB
+  if (s.seq != c.rcv_nxt || static_cast<std::int32_t>(s.payload_length) > window) return false;
   const std::uint32_t acked = s.ack - c.snd_una;
   if (acked > c.snd_max - c.snd_una || (acked == 0 && s.payload_length == 0)) return false;
   if (!c.has(flag::kTimestamps)) return s.options.sack_count == 0 && !s.options.has_user_timeout;

@@ -287,7 +287,7 @@ void receive_segment(Engine& e, Tcb& c, Arrival& a) {
 
 bool receive_predicted(Engine& e, Tcb& c, const wire::TcpSegment& s, const Frame& frame) {
   c.last_received = static_cast<Tick>(e.tick);
-  update_ts_recent(e, c, s);
+  if (c.has(flag::kTimestamps)) take_ts_recent(e, c, s);
   if (s.ack != c.snd_una) handle_new_text_ack(e, c, s);
   update_send_window(e, c, s);
   if (s.payload_length == 0) {

@@ -30,7 +30,10 @@ bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s) {
 }
 
 void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s) {
-  if (!c.has(flag::kTimestamps) || !s.options.has_timestamp) return;
+  if (c.has(flag::kTimestamps) && s.options.has_timestamp) take_ts_recent(e, c, s);
+}
+
+void take_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (s.seq.after(c.last_ack_sent)) return;
   c.ts_recent = s.options.ts_value;
   c.ts_recent_age = timestamp_age(e);

@@ -18,6 +18,8 @@ bool is_too_old(const Engine& e, const Tcb& c, const wire::TcpSegment& s);
 /// RFC 7323 4.3: takes ts_recent from a segment that spans the last ACK sent. Only for acceptable
 /// segments, so that a forged one cannot poison PAWS.
 void update_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s);
+/// The same where timestamps are negotiated, and the segment has one.
+void take_ts_recent(const Engine& e, Tcb& c, const wire::TcpSegment& s);
 
 /// Cuts an acceptable segment, whose SYN is dealt with, down to [rcv_nxt, right edge): text on both
 /// sides, FIN behind; a FIN right at the edge stays, since it takes no room.
