@@ -87,13 +87,13 @@ class WireEnd final : public tern::Port {
 class UpperServer final : public tern::ConnectionHandler {
  public:
   void on_readable(tern::Connection c) override {
-    while (auto chunk = c.receive(c.send_space())) {
+    while (auto chunk = c.receive_to_forward()) {
       for (std::byte& byte : chunk->writable_bytes())
         if (byte >= std::byte{'a'} && byte <= std::byte{'z'}) byte ^= std::byte{0x20};
       if (c.forward(std::move(*chunk)) != tern::Errc::kOk) return c.abort();
     }
   }
-  // receive() had found too little room in the send queue; now there is some.
+  // receive_to_forward() had found too little room in the send queue; now there is some.
   void on_writable(tern::Connection c) override { on_readable(c); }
 };
 

@@ -24,30 +24,21 @@ Tcb* StackImpl::find(const Connection& connection) {
   return c.generation == connection.generation_ ? &c : nullptr;
 }
 
-std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::size_t at_most) {
+// The next chunk, if it fits: of connection `c`, fits(c, bytes).
+template <class Fits>
+std::optional<RxChunk> StackImpl::receive_if(const Connection& connection, Fits fits) {
   Tcb* c = find(connection);
   if (c == nullptr || c->receive_queue.empty()) return std::nullopt;
-  return lend(connection, *c, at_most);
-}
-
-std::optional<RxChunk> StackImpl::receive_to_forward(const Connection& connection) {
-  Tcb* c = find(connection);
-  if (c == nullptr || c->receive_queue.empty()) return std::nullopt;
-  return lend(connection, *c, send_space(*c));
-}
-
-// The first chunk of connection `c`, which has one.
-std::optional<RxChunk> StackImpl::lend(const Connection& connection, Tcb& c, std::size_t at_most) {
-  if (c.receive_queue.front_length(engine_.receive_buffers) > at_most) {
-    c.set(flag::kWantWritable);
+  if (!fits(*c, c->receive_queue.front_length(engine_.receive_buffers))) {
+    c->set(flag::kWantWritable);
     return std::nullopt;
   }
-  const std::uint32_t node = c.receive_queue.pop(engine_.receive_buffers);
+  const std::uint32_t node = c->receive_queue.pop(engine_.receive_buffers);
   const tcp::RxNode& n = engine_.receive_buffers[node];
-  c.loaned += n.length;
+  c->loaned += n.length;
   // Reading the last byte is what end of stream and a graceful end were waiting for.
-  if (c.receive_queue.empty() && (c.events & (event::kPeerFinished | event::kClosed)) != 0)
-    engine_.raise(c, 0);
+  if (c->receive_queue.empty() && (c->events & (event::kPeerFinished | event::kClosed)) != 0)
+    engine_.raise(*c, 0);
   RxChunk chunk;
   chunk.stack_ = this;
   chunk.data_ = n.data;
@@ -56,6 +47,16 @@ std::optional<RxChunk> StackImpl::lend(const Connection& connection, Tcb& c, std
   chunk.connection_ = connection.index_;
   chunk.generation_ = connection.generation_;
   return chunk;
+}
+
+std::optional<RxChunk> StackImpl::receive(const Connection& connection, std::size_t at_most) {
+  return receive_if(connection, [=](const Tcb&, std::size_t bytes) { return bytes <= at_most; });
+}
+
+std::optional<RxChunk> StackImpl::receive_to_forward(const Connection& connection) {
+  return receive_if(connection, [this](const Tcb& c, std::size_t bytes) {
+    return check_sendable(&c) == Errc::kOk && has_room_for(c, bytes);
+  });
 }
 
 [[gnu::hot]] void StackImpl::return_chunk(RxChunk& chunk) {
@@ -118,15 +119,20 @@ std::size_t StackImpl::room_for_text(const Tcb& c) const {
   return std::min(room, std::max(share > queued ? (share - queued) / 2 : 0, least));
 }
 
+// Whether room_for_text() is so much, which is at least one.
+bool StackImpl::has_room_for(const Tcb& c, std::size_t bytes) const {
+  if (engine_.send_chunks.large_in_use() < ample_below_) [[likely]]
+    return c.send_queue.size() + bytes <= config_.tcp.send_buffer;
+  return bytes <= room_for_text(c);
+}
+
 Errc StackImpl::forward(const Connection& connection, RxChunk& chunk, SendFlags flags) {
   Tcb* c = find(connection);
   if (const Errc error = check_sendable(c); error != Errc::kOk) return error;
   if (chunk.stack_ == nullptr) return Errc::kInvalidArgument;  // moved from, or sent already
-  if (room_for_text(*c) < chunk.size()) return refuse_send(*c, Errc::kQueueFull);
-  // All or nothing: room for the whole chunk is reserved before a byte is queued.
-  if (!c->send_queue.can_append(engine_.send_chunks, chunk.size()))
+  if (!has_room_for(*c, chunk.size())) return refuse_send(*c, Errc::kQueueFull);
+  if (!c->send_queue.append_all(engine_.send_chunks, chunk.bytes()))
     return refuse_send(*c, Errc::kNoBuffers);
-  c->send_queue.append(engine_.send_chunks, chunk.bytes());
   after_send(*c, flags);
   if (chunk.stack_ == this && chunk.connection_ == connection.index_ &&
       chunk.generation_ == connection.generation_) [[likely]]

@@ -173,7 +173,9 @@ class StackImpl {
 
   // connection.cc
   std::size_t room_for_text(const tcp::Tcb& c) const;  // send_space() of one that may send
-  std::optional<RxChunk> lend(const Connection& connection, tcp::Tcb& c, std::size_t at_most);
+  template <class Fits>
+  std::optional<RxChunk> receive_if(const Connection& connection, Fits fits);
+  bool has_room_for(const tcp::Tcb& c, std::size_t bytes) const;
   void take_back(RxChunk& chunk, tcp::Tcb* c);
   Errc check_sendable(const tcp::Tcb* c) const;
   void after_send(tcp::Tcb& c, SendFlags flags);

@@ -125,17 +125,16 @@ class SendQueue {
   /// Copies as much as the pool allows, the tail chunk's room first. Returns bytes taken. Ends a
   /// reservation.
   std::size_t append(SendChunkPool& pool, std::span<const std::byte> bytes) {
-    if (bytes.size() - 1 < SendChunkPool::kSmallCapacity && tail_ == kNoIndex &&
-        reserved_ == kNoIndex) [[likely]]
-      return append_first(pool, bytes);
-    return append_any(pool, bytes);
+    return is_small_first(bytes.size()) ? append_first(pool, bytes) : append_any(pool, bytes);
   }
 
-  /// Whether append() would take all of `bytes` now.
-  bool can_append(const SendChunkPool& pool, std::size_t bytes) const {
-    if (bytes <= SendChunkPool::kSmallCapacity && pool.has_small()) [[likely]]
-      return true;
-    return bytes <= tail_room(pool) + pool.available_bytes();
+  /// The same, but all or nothing. False: nothing is queued, since the pool has not enough left.
+  bool append_all(SendChunkPool& pool, std::span<const std::byte> bytes) {
+    if (is_small_first(bytes.size())) [[likely]]
+      return append_first(pool, bytes) != 0;
+    if (!can_append(pool, bytes.size())) return false;
+    append_any(pool, bytes);
+    return true;
   }
 
   /// Contiguous room at the tail, at most `bytes` long; empty when the pool is dry. Not part of the
@@ -184,6 +183,13 @@ class SendQueue {
   // Half the circle, so that stream positions can be compared.
   static constexpr std::uint32_t kMaxBytes = (1u << 31) - 1;
 
+  bool is_small_first(std::size_t bytes) const {
+    return bytes - 1 < SendChunkPool::kSmallCapacity && tail_ == kNoIndex && reserved_ == kNoIndex;
+  }
+  bool can_append(const SendChunkPool& pool, std::size_t bytes) const {
+    if (bytes <= SendChunkPool::kSmallCapacity && pool.has_small()) return true;
+    return bytes <= tail_room(pool) + pool.available_bytes();
+  }
   std::size_t append_first(SendChunkPool& pool, std::span<const std::byte> bytes);
   std::size_t append_any(SendChunkPool& pool, std::span<const std::byte> bytes);
   /// Where so many bytes from there lie, if they lie in the first chunk; else nullptr.

@@ -85,7 +85,8 @@ void Cubic::on_ack(const AckEvent& event) {
   // A window that was not used has not been shown to be safe (RFC 7661); less than a segment short
   // of full counts as full. Nor does the curve go on meanwhile (RFC 9438 4.2): from where the
   // window stands, it begins anew.
-  const bool was_full = std::uint64_t{event.flight_bytes} + mss_ > cwnd_;
+  const std::uint32_t mss = mss_;
+  const bool was_full = std::uint64_t{event.flight_bytes} + mss > cwnd_;
   if (!event.cwnd_limited && !was_full) {
     has_epoch_ = 0;
     return;
@@ -102,7 +103,8 @@ void Cubic::on_ack(const AckEvent& event) {
 void Cubic::grow_in_slow_start(const AckEvent& event) {
   // RFC 3465 2.2, 2.3: L = 2, but 1 after a time-out, where one ACK may cover much old data.
   // HyStart takes 8 where there is pacing.
-  const std::uint32_t limit = after_rto_ != 0 ? mss_ : 2u * mss_;
+  const std::uint32_t mss = mss_;
+  const std::uint32_t limit = after_rto_ != 0 ? mss : 2 * mss;
   std::uint32_t bytes = std::min(event.bytes_acked, limit);
   if (in_first_slow_start()) bytes = watch_delay(event, bytes);
   set_cwnd(std::uint64_t{cwnd_} + bytes);

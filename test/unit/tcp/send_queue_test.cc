@@ -215,6 +215,21 @@ TEST_F(SendQueueTest, ADryPoolLeavesTheTailsRoom) {
   EXPECT_EQ(one.in_use(), 0u);
 }
 
+TEST_F(SendQueueTest, AppendsAllOrNothing) {
+  Pool dry(0);
+  EXPECT_FALSE(queue_.append_all(dry, pattern(10)));
+
+  Pool one(1024);
+  EXPECT_FALSE(queue_.append_all(one, pattern(241)));
+  EXPECT_TRUE(queue_.append_all(one, pattern(200)));
+  EXPECT_FALSE(queue_.append_all(one, pattern(41)));
+  EXPECT_EQ(queue_.size(), 200u);
+  EXPECT_TRUE(queue_.append_all(one, pattern(40, 200)));
+  EXPECT_EQ(read(queue_, one, 0, 240), pattern(240));
+  queue_.clear(one);
+  EXPECT_EQ(one.in_use(), 0u);
+}
+
 TEST_F(SendQueueTest, ReadsInAnyOrder) {
   const auto bytes = pattern(20000);
   queue_.append(pool_, bytes);
