@@ -119,7 +119,7 @@ std::size_t StackImpl::room_for_text(const Tcb& c) const {
   return std::min(room, std::max(share > queued ? (share - queued) / 2 : 0, least));
 }
 
-// Whether room_for_text() is so much, which is at least one.
+// room_for_text(c) >= bytes, which are not none.
 bool StackImpl::has_room_for(const Tcb& c, std::size_t bytes) const {
   if (engine_.send_chunks.large_in_use() < ample_below_) [[likely]]
     return c.send_queue.size() + bytes <= config_.tcp.send_buffer;

@@ -39,6 +39,16 @@ std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
   return std::min(room, memory_room(e, c, used));
 }
 
+// The window field of what the peer has been promised, and no more. RFC 7323 2.4: an edge that the
+// scale cannot express is rounded up, so as not to move back; but never a whole unit beyond the
+// buffer: small segments would push it on for ever.
+std::uint32_t kept_window(const Tcb& c, std::uint32_t promised, std::uint32_t room) {
+  const std::uint32_t unit = 1u << c.rcv_wscale;
+  const std::uint32_t rounded_up = (promised + unit - 1) >> c.rcv_wscale;
+  const bool fits = (rounded_up << c.rcv_wscale) < room + unit;
+  return fits ? rounded_up : promised >> c.rcv_wscale;
+}
+
 std::uint32_t useful_step(const Engine& e, const Tcb& c) {
   return std::min<std::uint32_t>(largest_window(e, c) / 2, c.rcv_mss);
 }
@@ -100,14 +110,9 @@ std::uint8_t window_scale_for(std::uint32_t buffer_bytes) {
 std::uint16_t advance_window(const Engine& e, Tcb& c) {
   const std::uint32_t room = buffer_room(e, c);
   const std::uint32_t promised = c.advertised_window();
-  std::uint32_t window = room >= promised + useful_step(e, c) ? room : promised;
-  // RFC 7323 2.4: an edge that the scale cannot express is rounded up, so as not to move back; but
-  // never a whole unit beyond the buffer: small segments would push it on for ever.
-  const std::uint32_t unit = 1u << c.rcv_wscale;
-  const std::uint32_t rounded_up = (window + unit - 1) >> c.rcv_wscale;
-  const bool fits = (rounded_up << c.rcv_wscale) < room + unit;
-  std::uint32_t field = window == promised && fits ? rounded_up : window >> c.rcv_wscale;
-  field = std::min<std::uint32_t>(field, 0xffff);
+  const bool opens = room > promised && room >= promised + useful_step(e, c);
+  const std::uint32_t field = std::min<std::uint32_t>(
+      opens ? room >> c.rcv_wscale : kept_window(c, promised, room), 0xffff);
   c.rcv_adv = later_of(c.rcv_adv, c.rcv_nxt + (field << c.rcv_wscale));
   return static_cast<std::uint16_t>(field);
 }
