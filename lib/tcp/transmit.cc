@@ -296,13 +296,16 @@ bool send_syn(Engine& e, Tcb& c) {
   return true;
 }
 
+[[gnu::noinline, gnu::flatten, gnu::hot]] bool send_pure_ack(Engine& e, Tcb& c) {
+  return send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck});
+}
+
 // Pure ACKs: one for each out-of-order segment, since the peer counts them, and one for all the
 // rest; none if data has carried it.
 bool send_owed_acks(Engine& e, Tcb& c) {
   for (; c.acks_owed > 0; --c.acks_owed)
-    if (!send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck})) return false;
-  if (c.has(flag::kAckNow) && !send_segment(e, c, {.seq = ack_sequence(c), .flags = kAck}))
-    return false;
+    if (!send_pure_ack(e, c)) return false;
+  if (c.has(flag::kAckNow) && !send_pure_ack(e, c)) return false;
   if (c.has(flag::kAckDelayed) && !is_running(c, TimerKind::kDelayedAck))
     start_timer(e, c, TimerKind::kDelayedAck, e.config.delayed_ack);
   return true;
@@ -345,7 +348,7 @@ bool is_unreachable(Engine& e, const Tcb& c) {
   return state == LinkState::kFailed || (c.retransmits > 0 && syn_age(e, c) > kRoundAndMemory);
 }
 
-bool transmit_in_handshake(Engine& e, Tcb& c) {
+[[gnu::noinline]] bool transmit_in_handshake(Engine& e, Tcb& c) {
   if (c.has(flag::kSynPending) && is_unreachable(e, c)) {
     finish(e, c, CloseReason::kUnreachable);
     return true;
