@@ -21,7 +21,8 @@ FILE = HERE / "instructions.txt"
 PATHS = {
     "predicted_receive": "an in-order segment of 64 bytes, read and acknowledged",
     "echo": "a request of 64 bytes, its echo, which carries the ACK",
-    "lone_echo": "the same, alone in its poll",
+    "echo_summed": "the same, with all checksums in software",
+    "lone_echo": "an echo, alone in its poll",
     "idle_poll": "a poll that finds nothing, with 64 connections open",
     "stream_receive": "one of 32 full segments of a connection that arrive together, read, the burst acknowledged",
     "stream_send": "a full segment written and sent, to a peer that acknowledges every second one, 45 at a time",

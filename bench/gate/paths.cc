@@ -61,8 +61,8 @@ class PredictedOnly {
 };
 
 // Rounds of one 64-byte segment on each connection; `echoes` says whether they come back.
-std::uint64_t rounds(ConnectionHandler& server, bool echoes) {
-  TcpScript script(kConnections, server);
+std::uint64_t rounds(ConnectionHandler& server, bool echoes, bool offloads = true) {
+  TcpScript script(kConnections, server, offloads);
   script.establish_all();
   const auto round = [&] {
     for (std::size_t i = 0; i < kConnections; i += kBurst) {
@@ -94,6 +94,12 @@ std::uint64_t predicted_receive() {
 std::uint64_t echo() {
   Echo server;
   return rounds(server, true);
+}
+
+// The same over a port that verifies no checksum, and fills none in.
+std::uint64_t echo_summed() {
+  Echo server;
+  return rounds(server, true, false);
 }
 
 // One connection of all asks again and again, each time alone: what a poll costs besides its
@@ -192,14 +198,15 @@ std::uint64_t connect_close() {
 std::uint64_t run(std::string_view path) {
   if (path == "predicted_receive") return predicted_receive();
   if (path == "echo") return echo();
+  if (path == "echo_summed") return echo_summed();
   if (path == "lone_echo") return lone_echo();
   if (path == "idle_poll") return idle_poll();
   if (path == "stream_receive") return stream_receive();
   if (path == "stream_send") return stream_send();
   if (path == "connect_close") return connect_close();
   std::fprintf(stderr,
-               "usage: paths predicted_receive|echo|lone_echo|idle_poll|stream_receive|"
-               "stream_send|connect_close\n");
+               "usage: paths predicted_receive|echo|echo_summed|lone_echo|idle_poll|"
+               "stream_receive|stream_send|connect_close\n");
   std::exit(2);
 }
 

@@ -10,27 +10,31 @@ namespace tern::bench {
 
 /// A port without a device: frames are 2 KB slots of one block, last in, first out. What the
 /// benchmark feeds is received, what the stack sends is shown to the benchmark and recycled. It
-/// does what a NIC with all checksum offloads would leave to software, which is next to nothing.
+/// does what a NIC with all checksum offloads would leave to software, which is next to nothing; or
+/// it is one without any.
 class BenchPort final : public Port {
  public:
   static constexpr std::uint32_t kFrameBytes = 2048;
+  static constexpr std::uint64_t kVerified =
+      frame_flag::kRxIpChecksumGood | frame_flag::kRxL4ChecksumGood;
 
-  explicit BenchPort(std::uint32_t frames) : memory_(std::size_t{frames} * kFrameBytes) {
+  explicit BenchPort(std::uint32_t frames, bool offloads = true)
+      : memory_(std::size_t{frames} * kFrameBytes) {
     info_.mac = {{2, 0, 0, 0, 0, 1}};
     info_.frame_capacity = kFrameBytes;
-    info_.tx_ip_checksum = info_.tx_tcp_checksum = true;
+    info_.tx_ip_checksum = info_.tx_tcp_checksum = offloads;
     for (std::uint32_t i = 0; i < frames; ++i)
       free_.push_back(&memory_[std::size_t{i} * kFrameBytes]);
     sent_.reserve(frames);
   }
 
-  /// A frame to be filled in by the benchmark and received with verified checksums.
+  /// A frame to be filled in by the benchmark and received with verified checksums, if it offloads.
   std::byte* feed(std::uint32_t length) {
     std::byte* data = free_.back();
     free_.pop_back();
     arrived_.push_back({.data = data,
                         .handle = data,
-                        .flags = frame_flag::kRxIpChecksumGood | frame_flag::kRxL4ChecksumGood,
+                        .flags = info_.tx_tcp_checksum ? kVerified : 0,
                         .length = length});
     return data;
   }

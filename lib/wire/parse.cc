@@ -133,18 +133,22 @@ bool ip_verdict_is_good(const Frame& frame) {
          Verdict::kGood;
 }
 
-// `packet` begins with a valid IPv4 header, `bytes` are what follows it.
-template <class ChecksumIsGood>
-[[gnu::always_inline]] inline DropReason parse_tcp4(std::span<std::byte, kIpv4HeaderBytes> header,
-                                                    std::span<std::byte> bytes,
-                                                    ChecksumIsGood&& checksum_is_good,
-                                                    ParsedFrame& out) {
+// `header` begins a valid IPv4 packet, `bytes` are behind its headers.
+[[gnu::always_inline]] inline DropReason parse_tcp4(const Frame& frame, const ParseContext& context,
+                                                    std::span<std::byte, kIpv4HeaderBytes> header,
+                                                    std::span<std::byte> bytes, ParsedFrame& out) {
   const Ipv4View ip(header);
   const Ipv4View::Addresses addresses = ip.addresses();
   out.kind = FrameKind::kTcp4;
   out.segment.destination_address = addresses.destination();
   out.segment.source_address = addresses.source();
-  return parse_tcp(bytes, checksum_is_good, is_marked(ip.traffic_class()), out.segment);
+  const auto pseudo_sum = [&] {
+    return checksum_pseudo_ipv4(addresses.source(), addresses.destination(), ip_protocol::kTcp,
+                                static_cast<std::uint16_t>(bytes.size()));
+  };
+  return parse_tcp(
+      bytes, [&] { return tcp_checksum_is_good(frame, context, pseudo_sum, bytes); },
+      is_marked(ip.traffic_class()), out.segment);
 }
 
 DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<std::byte> packet,
@@ -156,15 +160,8 @@ DropReason parse_ip(const Frame& frame, const ParseContext& context, std::span<s
   if (!source_is_valid(ip.source, context)) return DropReason::drop_ip_source;
   if (ip.destination != context.address) return DropReason::drop_not_for_us;
   const auto payload = packet.subspan(ip.header_bytes, ip.total_bytes - ip.header_bytes);
-  if (ip.protocol == ip_protocol::kTcp) {
-    const auto pseudo_sum = [&] {
-      return checksum_pseudo_ipv4(ip.source, ip.destination, ip_protocol::kTcp,
-                                  static_cast<std::uint16_t>(payload.size()));
-    };
-    return parse_tcp4(
-        packet.first<kIpv4HeaderBytes>(), payload,
-        [&] { return tcp_checksum_is_good(frame, context, pseudo_sum, payload); }, out);
-  }
+  if (ip.protocol == ip_protocol::kTcp)
+    return parse_tcp4(frame, context, packet.first<kIpv4HeaderBytes>(), payload, out);
   if (ip.protocol != ip_protocol::kIcmp) return DropReason::drop_ip_protocol;
   out.kind = FrameKind::kIcmp4;
   return parse_icmp4(ip, payload, out);
@@ -320,27 +317,28 @@ DropReason parse_link(const Frame& frame, const ParseContext& context, ParsedFra
   if (out.drop != DropReason::kNone) out.kind = FrameKind::kDrop;
 }
 
+bool ip_checksum_is_good(const Frame& frame, std::span<const std::byte, kIpv4HeaderBytes> header) {
+  return ip_verdict_is_good(frame) || checksum_is_valid(checksum_partial_20(header));
+}
+
 // What nearly every frame is, in as few comparisons as can say it: IPv4 to us without a tag or
-// options, a whole packet, of TCP, from a host; both checksums good. parse_link() would find
-// nothing wrong with it either, before the TCP header.
+// options, a whole packet, of TCP, from a host. parse_link() would find nothing wrong with it
+// either, before the TCP header.
 [[gnu::always_inline]] inline bool is_plain_segment(const Frame& frame,
                                                     const ParseContext& context) {
-  using namespace frame_flag;
-  constexpr std::uint64_t kBothGood = kRxIpChecksumGood | kRxL4ChecksumGood;
-  constexpr std::uint64_t kVerdicts = kBothGood | kRxIpChecksumBad | kRxL4ChecksumBad;
   constexpr std::size_t kLeastPacket = kIpv4HeaderBytes + kTcpHeaderBytes;
   const std::span<std::byte> bytes = frame.bytes();
-  if ((frame.flags & kVerdicts) != kBothGood || context.vlan != 0 ||
-      bytes.size() < kEthernetHeaderBytes + kLeastPacket)
-    return false;
+  if (context.vlan != 0 || bytes.size() < kEthernetHeaderBytes + kLeastPacket) return false;
   const EthernetView link(bytes.first<kEthernetHeaderBytes>());
-  const Ipv4View ip(bytes.subspan<kEthernetHeaderBytes, kIpv4HeaderBytes>());
+  const auto header = bytes.subspan<kEthernetHeaderBytes, kIpv4HeaderBytes>();
+  const Ipv4View ip(header);
   const Ipv4View::Addresses addresses = ip.addresses();
   return is_sent_to(bytes.data(), context.mac) && link.ether_type() == ether_type::kIpv4 &&
          ip.has_no_options() && ip.is_whole(ip_protocol::kTcp) &&
          ip.total_bytes() >= kLeastPacket &&
          ip.total_bytes() <= bytes.size() - kEthernetHeaderBytes &&
-         addresses.destination() == context.address && source_is_valid(addresses.source(), context);
+         addresses.destination() == context.address &&
+         source_is_valid(addresses.source(), context) && ip_checksum_is_good(frame, header);
 }
 
 }  // namespace
@@ -351,8 +349,7 @@ void parse_frame(const Frame& frame, const ParseContext& context, ParsedFrame& o
   const std::span<std::byte> packet = frame.bytes().subspan(kEthernetHeaderBytes);
   const auto header = packet.first<kIpv4HeaderBytes>();
   const std::size_t tcp_bytes = Ipv4View(header).total_bytes() - kIpv4HeaderBytes;
-  out.drop = parse_tcp4(
-      header, packet.subspan(kIpv4HeaderBytes, tcp_bytes), [] { return true; }, out);
+  out.drop = parse_tcp4(frame, context, header, packet.subspan(kIpv4HeaderBytes, tcp_bytes), out);
   if (out.drop != DropReason::kNone) [[unlikely]]
     out.kind = FrameKind::kDrop;
 }
