@@ -32,7 +32,7 @@ std::vector<std::byte> segment_frame(std::size_t payload_bytes) {
                                 .flags = tcp_flag::kAck | tcp_flag::kPsh,
                                 .header_bytes = 32,
                                 .window = 229});
-  write_tcp_options({.ts_value = 3, .ts_echo_reply = 4, .has_timestamp = true}, &tcp[20]);
+  write_tcp_options({.ts_echo_reply = 4, .ts_value = 3, .has_timestamp = true}, &tcp[20]);
   const std::uint32_t pseudo = checksum_pseudo_ipv4(kSource, kDestination, ip_protocol::kTcp,
                                                     static_cast<std::uint16_t>(tcp.size()));
   store_checksum(&tcp[kTcpChecksumOffset], checksum_finish(checksum_partial(tcp, pseudo)));

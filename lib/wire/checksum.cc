@@ -12,35 +12,17 @@
 namespace tern::wire {
 namespace {
 
-inline std::uint64_t load_64(const std::byte* p) {
-  std::uint64_t word;
-  std::memcpy(&word, p, sizeof word);
-  return word;
-}
-
 // Eight bytes as two 32-bit words: their sum needs no carry handling, since a 64-bit accumulator
 // holds 2^32 of them. Compilers turn the loop below into vector adds; a chain of add-with-carry is
-// slower where the compiler does not see it (g++ 12: 106 ns against 62 ns for 1460 bytes).
-inline std::uint64_t halves(std::uint64_t word) { return (word & 0xffffffff) + (word >> 32); }
-
-inline std::uint64_t sum_tail(const std::byte* p, std::size_t length) {  // length < 8
-  std::uint64_t sum = 0;
-  if (length & 4) {
-    sum += checksum_internal::load_32(p);
-    p += 4;
-  }
-  if (length & 2) {
-    sum += load_checksum(p);
-    p += 2;
-  }
-  if (length & 1) sum += static_cast<std::uint8_t>(*p);  // the low byte of a zero-padded word
-  return sum;
+// slower for long pieces (g++ 12: 106 ns against 62 ns for 1460 bytes).
+inline std::uint64_t halves(const std::byte* p) {
+  const std::uint64_t word = checksum_internal::load<std::uint64_t>(p);
+  return (word & 0xffffffff) + (word >> 32);
 }
 
 #if defined(__x86_64__)
 constexpr std::size_t kWideStep = 64;
-constexpr std::size_t kWideFrom = 256;       // below, to begin and to end costs more than it saves,
-constexpr std::size_t kMaskedCopyFrom = 64;  // unless it saves a call of memcpy
+constexpr std::size_t kWideFrom = checksum_internal::kLongFrom;
 
 // Processors before Ice Lake have no VBMI2; those of them that know AVX-512 slow down for it.
 unsigned widest_vectors() {
@@ -126,7 +108,7 @@ template <bool kCopies>
 template <bool kCopies>
 std::size_t pass_wide(std::byte* to, std::span<const std::byte> bytes, std::uint64_t& sum) {
   const std::size_t length = std::min(bytes.size(), kWideMost);
-  if (vectors >= 512 && length >= (kCopies ? kMaskedCopyFrom : kWideFrom)) {
+  if (vectors >= 512 && length >= kWideFrom) {
     sum += pass_512<kCopies>(to, bytes.data(), length);
     return length;
   }
@@ -152,32 +134,30 @@ void checksum_internal::use_vectors([[maybe_unused]] unsigned bits) {
 #endif
 }
 
-std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial) {
+std::uint32_t checksum_internal::sum_long(std::span<const std::byte> bytes, std::uint32_t initial) {
   std::uint64_t a = initial, b = 0, c = 0, d = 0;
   while (const std::size_t wide = pass_wide<false>(nullptr, bytes, a)) bytes = bytes.subspan(wide);
   const std::byte* p = bytes.data();
   std::size_t length = bytes.size();
   for (; length >= 32; length -= 32, p += 32) {
-    a += halves(load_64(p));
-    b += halves(load_64(p + 8));
-    c += halves(load_64(p + 16));
-    d += halves(load_64(p + 24));
+    a += halves(p);
+    b += halves(p + 8);
+    c += halves(p + 16);
+    d += halves(p + 24);
   }
-  a += b + c + d;
-  for (; length >= 8; length -= 8, p += 8) a += halves(load_64(p));
-  return checksum_internal::fold_to_32(a + sum_tail(p, length));
+  return sum_short<false>(nullptr, {p, length}, fold_to_32(a + b + c + d));
 }
 
-std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
-                            std::uint32_t initial) {
+std::uint32_t checksum_internal::copy_long(std::byte* to, std::span<const std::byte> bytes,
+                                           std::uint32_t initial) {
   std::uint64_t sum = initial;
   while (const std::size_t wide = pass_wide<true>(to, bytes, sum)) {
     to += wide;
     bytes = bytes.subspan(wide);
   }
-  if (bytes.empty()) return checksum_internal::fold_to_32(sum);
+  if (bytes.empty()) return fold_to_32(sum);
   copy_bytes(to, bytes.data(), bytes.size());
-  return checksum_partial(bytes, checksum_internal::fold_to_32(sum));
+  return checksum_partial(bytes, fold_to_32(sum));
 }
 
 std::uint32_t checksum_pseudo_ipv6(std::span<const std::byte, 32> addresses,

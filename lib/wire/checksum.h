@@ -34,21 +34,90 @@ constexpr std::uint32_t fold_to_32(std::uint64_t sum) {
 /// has (256, 512): for tests, which are to see all ways. Not while anybody else sums.
 void use_vectors(unsigned bits);
 
-inline std::uint64_t load_32(const std::byte* p) {
-  std::uint32_t word;
+template <class Word>
+std::uint64_t load(const std::byte* p) {
+  Word word;
   std::memcpy(&word, p, sizeof word);
   return word;
 }
+
+inline std::uint64_t load_32(const std::byte* p) { return load<std::uint32_t>(p); }
+
+/// Shorter pieces are not worth a call, nor vectors.
+inline constexpr std::size_t kLongFrom = 256;
+
+/// Adds up words whose carries it counts: 2^64 = 1 as well. Copies what it adds if kCopies.
+template <bool kCopies>
+class Adder {
+ public:
+  Adder(std::byte* to, const std::byte* from, std::uint64_t initial)
+      : to_(to), from_(from), sum_(initial) {}
+
+  template <class Word>
+  [[gnu::always_inline]] void take() {
+    take_into<Word>(sum_);
+  }
+  /// Two sums, since each waits for the carry of the word before.
+  [[gnu::always_inline]] void take_pair() {
+    take_into<std::uint64_t>(sum_);
+    take_into<std::uint64_t>(other_);
+  }
+  std::uint32_t partial() const {
+    const unsigned __int128 sum = sum_ + other_;
+    return fold_to_32(std::uint64_t{fold_to_32(static_cast<std::uint64_t>(sum))} +
+                      static_cast<std::uint64_t>(sum >> 64));
+  }
+
+ private:
+  template <class Word>
+  [[gnu::always_inline]] void take_into(unsigned __int128& sum) {
+    const std::uint64_t word = load<Word>(from_);
+    if constexpr (kCopies) {
+      std::memcpy(to_, &word, sizeof(Word));  // little-endian
+      to_ += sizeof(Word);
+    }
+    from_ += sizeof(Word);
+    sum += word;
+  }
+
+  std::byte* to_;
+  const std::byte* from_;
+  unsigned __int128 sum_, other_ = 0;
+};
+
+/// An odd last byte is the low one of a word.
+template <bool kCopies>
+std::uint32_t sum_short(std::byte* to, std::span<const std::byte> bytes, std::uint32_t initial) {
+  Adder<kCopies> adder(to, bytes.data(), initial);
+  const std::size_t length = bytes.size();
+  for (std::size_t left = length / 16; left > 0; --left) adder.take_pair();
+  if ((length & 8) != 0) adder.template take<std::uint64_t>();
+  if ((length & 4) != 0) adder.template take<std::uint32_t>();
+  if ((length & 2) != 0) adder.template take<std::uint16_t>();
+  if ((length & 1) != 0) adder.template take<std::uint8_t>();
+  return adder.partial();
+}
+
+std::uint32_t sum_long(std::span<const std::byte> bytes, std::uint32_t initial);
+std::uint32_t copy_long(std::byte* to, std::span<const std::byte> bytes, std::uint32_t initial);
 
 }  // namespace checksum_internal
 
 /// Adds `bytes` to a partial sum. Any alignment, any length up to 16 GB; an odd last byte counts as
 /// if a zero byte followed it.
-std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial = 0);
+inline std::uint32_t checksum_partial(std::span<const std::byte> bytes, std::uint32_t initial = 0) {
+  using namespace checksum_internal;
+  if (bytes.size() >= kLongFrom) return sum_long(bytes, initial);
+  return sum_short<false>(nullptr, bytes, initial);
+}
 
 /// The same, and copies them to `to`, which must not overlap them: text that is read once for both.
-std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
-                            std::uint32_t initial = 0);
+inline std::uint32_t checksum_copy(std::byte* to, std::span<const std::byte> bytes,
+                                   std::uint32_t initial = 0) {
+  using namespace checksum_internal;
+  if (bytes.size() >= kLongFrom) return copy_long(to, bytes, initial);
+  return sum_short<true>(to, bytes, initial);
+}
 
 /// The sum in 16 bits, not complemented: what the TCP checksum field holds when a device is to
 /// complete the checksum of the segment (given the pseudo-header sum).
