@@ -11,8 +11,8 @@ namespace tern {
 /// What an object carries to be in an IndexList. Without meaning while it is in none.
 struct IndexLinks {
   std::uint32_t next;  // kNoIndex: it is the last
-  std::uint32_t prev;  // not of the first, whose has no meaning: whoever takes that out leaves the
-                       // next one alone, which may not be in the cache
+  std::uint32_t prev;  // means nothing in the first: who takes that one out does not touch the
+                       // next, which may not be in the cache
 };
 
 /// A doubly linked list of objects that live in a pool and are named by index; 8 bytes, owns
@@ -53,6 +53,7 @@ class IndexList {
       pop_front(links_of);
       return;
     }
+    TERN_DASSERT(links_of(links.prev).next == index);
     links_of(links.prev).next = links.next;
     (links.next == kNoIndex ? tail_ : links_of(links.next).prev) = links.prev;
   }

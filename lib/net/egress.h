@@ -42,7 +42,8 @@ class Egress {
     return true;
   }
 
-  /// The same in place: what it returns is only there until the next allocate(). nullptr: none.
+  /// The same in place: what it returns is only there until the next allocate() or
+  /// restock(). nullptr: none.
   Frame* allocate() {
     if (spare_count_ == 0 && !refill()) return nullptr;
     ++handed_out_;

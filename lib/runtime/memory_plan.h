@@ -20,7 +20,7 @@ struct MemoryPlan {
   std::uint64_t mbuf_bytes = 0;  ///< the part that lies in hugepages if there are any
 
   std::uint64_t total() const;
-  /// One line: "memory: 4096 connections x 448 B = 2 MiB, ..., together at most 90 MiB".
+  /// One line: "memory: 4096 connections x 424 B = 2 MiB, ..., together at most 90 MiB".
   std::string to_string() const;
 };
 

@@ -36,13 +36,13 @@ void count_drop(Counters& counters, DropReason reason) { ++(counters.*drop_count
 [[gnu::hot]] void StackImpl::make_passes(std::size_t count, Instant now) {
   ++counters_.rx_bursts;
   counters_.rx_frames += count;
-  Slot* const slots = slots_.data() + 1;
+  Slot* const before = slots_.data();  // of frame i: before[i], and its own slot is before[i + 1]
   for (std::size_t i = 0; i < count; ++i) {
-    parse(slots[i], slots[i - 1], frames_[i]);
-    if (i >= kLookUpBehind) look_up(slots[i - kLookUpBehind], slots[i - kLookUpBehind - 1]);
+    parse(before[i + 1], before[i], frames_[i]);
+    if (i >= kLookUpBehind) look_up(before[i + 1 - kLookUpBehind], before[i - kLookUpBehind]);
   }
   for (std::size_t i = count - std::min(count, kLookUpBehind); i < count; ++i)
-    look_up(slots[i], slots[i - 1]);
+    look_up(before[i + 1], before[i]);
   process_burst(count, now);
 }
 

@@ -28,7 +28,7 @@ Duration end_timing(Engine& e, Tcb& c) {
   return std::chrono::microseconds(rtt_us);
 }
 
-// RFC 6298 3 and RFC 7323 4: one segment a round trip is timed to the nanosecond; while
+// RFC 6298 3 and RFC 7323 4: one segment a round trip is timed to the microsecond; while
 // retransmissions make that ambiguous (Karn), the echoed timestamp still tells, to the millisecond.
 Duration sample_round_trip(Engine& e, Tcb& c, const wire::TcpSegment& s) {
   if (c.has(flag::kTiming)) {

@@ -12,7 +12,8 @@ namespace tern::tcp {
 /// overlap. The byte received first wins and is never rewritten: were a later copy to win, what the
 /// application reads could differ from what an inspecting middlebox saw. Bounded in nodes, and
 /// small segments are copied together, so that a peer that sends many tiny pieces costs little
-/// (SegmentSmack, CVE-2018-5390). A value in the TCB; before it is given up, clear() must run.
+/// (SegmentSmack, CVE-2018-5390). Lent by reassembly_of(), and taken back by
+/// release_reassembly(), which clears it.
 class Reassembly {
  public:
   enum class Outcome : std::uint8_t {

@@ -7,7 +7,7 @@ namespace tern::tcp {
 
 // Segments that are answers to segments and need no TCB.
 
-/// A segment without a template or text: whole headers, found by route. Ports and header length are
+/// A segment of no TCB, without text: whole headers, found by route. Ports and header length are
 /// filled in. False: no frame.
 bool send_bare(Engine& e, const flow::FourTuple4& tuple, wire::TcpHeader header,
                const wire::TcpOptions& options);

@@ -2,8 +2,6 @@
 #include "tcp/segment_builder.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "tcp/ecn.h"
 #include "tcp/mss.h"
@@ -20,7 +18,6 @@ namespace {
 using namespace wire::tcp_flag;
 
 constexpr std::size_t kIpOffset = wire::kEthernetHeaderBytes;
-constexpr std::uint32_t kTimestampOptionBytes = 12;
 constexpr std::uint32_t kUserTimeoutOptionBytes = 4;
 
 bool is_v6(const flow::FourTuple4& tuple) { return flow::AddressBook::is_v6(tuple.remote_address); }
@@ -81,7 +78,7 @@ bool link_is_ready(Engine& e, Tcb& c) {
 // NOP NOP TS: the layout of RFC 7323 appendix A, which receivers look for first. Returns its sum.
 std::uint64_t write_timestamp(const Engine& e, const Tcb& c, std::byte* out) {
   HeaderWords words(out);
-  words.put(0x0101080a);
+  words.put(wire::kAlignedTimestamp);
   words.put(timestamp_now(e, c));
   words.put(c.ts_recent);
   return words.sum();
@@ -113,7 +110,7 @@ std::uint32_t option_room(const Tcb& c, std::uint32_t length) {
 // room for.
 void add_sack_blocks(Engine& e, Tcb& c, std::uint32_t length, wire::TcpOptions& options) {
   const std::uint32_t told = options.has_user_timeout ? kUserTimeoutOptionBytes : 0;
-  const std::uint32_t timestamp = options.has_timestamp ? kTimestampOptionBytes : 0;
+  const std::uint32_t timestamp = options.has_timestamp ? kTimestampBytes : 0;
   constexpr std::uint32_t kMost = wire::kTcpMaxOptionBytes;
   const std::uint32_t room = std::min(option_room(c, length) - told, kMost - timestamp - told);
   const std::size_t limit = room < 4 ? 0 : std::min<std::size_t>((room - 4) / 8, 4);
@@ -256,7 +253,7 @@ template <class Ip>
     wire::store_checksum(field,
                          wire::checksum_fold(wire::checksum_internal::fold_to_32(sums.pseudo)));
   else
-    wire::store_checksum(field, finish(sums.pseudo + sums.rest));
+    wire::store_checksum(field, finish_sum(sums.pseudo + sums.rest));
   frame.flags = Ip::offloads(e);
   frame.length = static_cast<std::uint32_t>(Ip::kTcpOffset + wire::kTcpHeaderBytes) + bytes_behind;
   frame.metadata = kOffsets<Ip>;
@@ -326,7 +323,7 @@ template <class Ip>
   std::byte* behind = data + Ip::kTcpOffset + wire::kTcpHeaderBytes;
   plan.ack = c.rcv_nxt.value();
   plan.window = advance_window(e, c);
-  if (c.has(flag::kTimestamps)) plan.option_bytes = kTimestampOptionBytes;
+  if (c.has(flag::kTimestamps)) plan.option_bytes = kTimestampBytes;
   Sums sums = write_headers(ip, e, c, spec, plan, data);
   if (plan.option_bytes != 0) sums.rest += write_timestamp(e, c, behind);
   sums.rest += copy_text(e, c, spec, behind + plan.option_bytes);
@@ -399,7 +396,7 @@ void set_dscp(const Engine& e, Tcb& c, std::uint8_t dscp) {
   decide_headers(e, c);
   const unsigned shift = is_v6(c.tuple) ? 22 : 18;  // the traffic class's last two bits are ECN's
   c.headers.first_word &= ~(0x3fu << shift);
-  c.headers.first_word |= std::uint32_t{dscp} << shift;
+  c.headers.first_word |= (dscp & 0x3fu) << shift;
 }
 
 SeqNum ack_sequence(const Tcb& c) {
@@ -433,7 +430,7 @@ std::uint32_t large_segment_room(const Engine& e, const Tcb& c) {
   // Drivers hold less for malicious and refuse it, e.g. net_i40e's, and with it all of the pieces.
   constexpr std::uint32_t kLeastPiece = 256;
   constexpr std::uint32_t kMostHeaders =
-      wire::kIpv6HeaderBytes + wire::kTcpHeaderBytes + kTimestampOptionBytes;
+      wire::kIpv6HeaderBytes + wire::kTcpHeaderBytes + kTimestampBytes;
   if (e.tso_bytes < kMostHeaders || c.snd_mss < kLeastPiece || !suits_all_pieces(e, c)) return 0;
   return e.tso_bytes - kMostHeaders;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
+#include <cstring>
+
 #include "tcp/engine.h"
 #include "wire/checksum.h"
 #include "wire/ethernet.h"
@@ -40,7 +43,7 @@ class HeaderWords {
 };
 
 /// The checksum to store, of a partial sum in 64 bits.
-constexpr std::uint16_t finish(std::uint64_t sum) {
+constexpr std::uint16_t finish_sum(std::uint64_t sum) {
   return wire::checksum_finish(wire::checksum_internal::fold_to_32(sum));
 }
 
@@ -65,7 +68,7 @@ struct V4 {
     ip.put(c.tuple.remote_address);
     if (!e.offload_ip_checksum)
       wire::store_checksum(frame + wire::kEthernetHeaderBytes + wire::kIpv4ChecksumOffset,
-                           finish(ip.sum()));
+                           finish_sum(ip.sum()));
     return ip.sum() - before + __builtin_bswap16(kTcp);
   }
   static std::uint64_t offloads(const Engine& e) { return e.offloads4; }

@@ -41,7 +41,8 @@ std::uint32_t buffer_room(const Engine& e, const Tcb& c) {
 
 // The window field of what the peer has been promised, and no more. RFC 7323 2.4: an edge that the
 // scale cannot express is rounded up, so as not to move back; but never a whole unit beyond the
-// buffer: small segments would push it on for ever.
+// buffer: small segments would push it on for ever. It is rounded down then, and text is taken up
+// to rcv_adv all the same.
 std::uint32_t kept_window(const Tcb& c, std::uint32_t promised, std::uint32_t room) {
   const std::uint32_t unit = 1u << c.rcv_wscale;
   const std::uint32_t rounded_up = (promised + unit - 1) >> c.rcv_wscale;

@@ -171,21 +171,6 @@ std::uint32_t checksum_pseudo_ipv6(const std::array<std::uint8_t, 16>& source,
 std::uint32_t checksum_pseudo_ipv6(std::span<const std::byte, 32> addresses,
                                    std::uint8_t next_header, std::uint32_t length);
 
-/// The checksum after one 16-bit word under it changed: HC' = ~(~HC + ~m + m') (RFC 1624 eqn 3;
-/// RFC 1141's shorter form gets 0x0000 wrong). All three values in the same byte order, either one.
-constexpr std::uint16_t checksum_update_16(std::uint16_t checksum, std::uint16_t old_word,
-                                           std::uint16_t new_word) {
-  return checksum_finish(std::uint32_t{static_cast<std::uint16_t>(~checksum)} +
-                         static_cast<std::uint16_t>(~old_word) + new_word);
-}
-
-/// The same for a 32-bit field that starts at an even offset.
-constexpr std::uint16_t checksum_update_32(std::uint16_t checksum, std::uint32_t old_word,
-                                           std::uint32_t new_word) {
-  return checksum_finish(checksum_internal::fold_to_32(
-      std::uint64_t{static_cast<std::uint16_t>(~checksum)} + ~old_word + new_word));
-}
-
 /// What a partial sum of bytes that began at an even offset is when they begin at an odd one: every
 /// byte is the other of its word (RFC 1071 2(B)).
 constexpr std::uint32_t checksum_at_odd_offset(std::uint32_t partial) {

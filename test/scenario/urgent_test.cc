@@ -163,6 +163,17 @@ TEST(IpFields, OfOneConnection) {
   EXPECT_THAT(sent, Each(testing::Field("ip", &Segment::ip_checksum_ok, true)));
 }
 
+TEST(IpFields, ACodePointOutOfRangeSpoilsNothingElse) {
+  Established t;
+  t.connection().set_dscp(255);
+  t.write(100);
+  const std::vector<Segment> sent = t.take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].tos, 63 << 2);
+  EXPECT_TRUE(sent[0].ip_checksum_ok);
+  EXPECT_TRUE(sent[0].tcp_checksum_ok);
+}
+
 TEST(Limits, SayWhatHoldsTheSenderBack) {
   Given given;
   given.peer_syn.window = 3000;

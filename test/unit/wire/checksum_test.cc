@@ -203,43 +203,5 @@ TEST(Checksum, PseudoHeadersAreTheirBytes) {
   }
 }
 
-TEST(ChecksumUpdate, Rfc1624Example) {  // its section 4, where RFC 1141's way gives 0xffff
-  EXPECT_EQ(checksum_update_16(0xdd2f, 0x5555, 0x3285), 0x0000);
-}
-
-TEST(ChecksumUpdate, SixteenBitsAgreeWithANewSum) {
-  constexpr std::uint16_t kNewWords[] = {0,      1,      2,      0x00ff, 0x0100, 0x7fff, 0x8000,
-                                         0x8001, 0xedcb, 0xedcc, 0xff00, 0xfffe, 0xffff, 0x1234};
-  for (std::uint32_t old_word = 0; old_word <= 0xffff; ++old_word) {
-    for (const std::uint16_t new_word : kNewWords) {
-      // A message of two words: the one that changes, and 0x1234.
-      const std::uint16_t before = checksum_finish(old_word + 0x1234);
-      const std::uint16_t after = checksum_finish(std::uint32_t{new_word} + 0x1234);
-      ASSERT_EQ(checksum_update_16(before, static_cast<std::uint16_t>(old_word), new_word), after)
-          << old_word << " " << new_word;
-    }
-  }
-}
-
-TEST(ChecksumUpdate, ThirtyTwoBitsAgreeWithANewSumInEitherByteOrder) {
-  Prng prng(kSeed);
-  constexpr std::uint32_t kEdges[] = {0, 1, 0xffff, 0x10000, 0xffff0000, 0xfffffffe, 0xffffffff};
-  for (int i = 0; i < 100'000; ++i) {
-    Bytes bytes = random_bytes(prng, 24);
-    const std::uint32_t new_word = prng.chance(0.5) ? static_cast<std::uint32_t>(prng.next())
-                                                    : kEdges[prng.below(std::size(kEdges))];
-    const std::size_t at = 2 * prng.below(11);
-    std::uint32_t old_word;
-    std::memcpy(&old_word, &bytes[at], 4);
-    const std::uint16_t before = checksum_finish(checksum_partial(bytes));
-    std::memcpy(&bytes[at], &new_word, 4);
-    const std::uint16_t after = checksum_finish(checksum_partial(bytes));
-    ASSERT_EQ(checksum_update_32(before, old_word, new_word), after) << "seed " << kSeed;
-    ASSERT_EQ(checksum_update_32(swapped(before), __builtin_bswap32(old_word),
-                                 __builtin_bswap32(new_word)),
-              swapped(after));
-  }
-}
-
 }  // namespace
 }  // namespace tern::wire
