@@ -27,7 +27,8 @@ class RawClient final : public Load {
 
   /// Takes a burst from the port; answers how many frames that were.
   std::size_t receive();
-  /// Answers it. `now` is read after receive(), so that no answer is older than its time.
+  /// Answers it, and sends the answers. `now` is read after receive(), so that no answer is older
+  /// than its time.
   void process(tern::Instant now);
 
   void turn(tern::Instant now) override;

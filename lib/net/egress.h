@@ -71,8 +71,8 @@ class Egress {
     bin_.add(frame);
   }
 
-  /// Makes spare frames of what is in the bin, up to kSpares: when nothing waits to be sent, so
-  /// that an answer need not look for its frame.
+  /// Makes spare frames of what is in the bin, up to kSpares, if there is room for them. At the end
+  /// of a poll, so that the next answer need not look for its frame.
   void restock() {
     if (has_room()) spare_count_ += bin_.recycle(std::span(spare_).subspan(spare_count_));
   }

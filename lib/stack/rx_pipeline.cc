@@ -80,7 +80,7 @@ void StackImpl::name_addresses(Slot& slot) const {
 // Pass 2: probe, prefetch the TCB, as much of it as an echo touches. Once for a run.
 [[gnu::always_inline]] inline void StackImpl::look_up(Slot& slot, const Slot& before) {
   if (!is_tcp(slot.parsed)) return;
-  if (slot.hash == before.hash) {
+  if (slot.hash == before.hash && is_tcp(before.parsed)) {
     slot.candidate = before.candidate;  // which is a guess, as ever
     return;
   }

@@ -6,6 +6,9 @@
 namespace tern::wire {
 namespace {
 
+static_assert(offsetof(TcpOptions, window_scale) == offsetof(TcpOptions, sack_count) + 3,
+              "has_only_timestamp() reads four bytes at once");
+
 void parse_sack(std::span<const std::byte> value, TcpOptions& options) {
   // RFC 2018 3: 8n + 2 bytes. n = 0 says nothing; n > 4 does not fit in a header's 40 bytes.
   if (options.sack_count != 0 || value.size() % 8 != 0 || value.size() / 8 > options.sack.size()) {

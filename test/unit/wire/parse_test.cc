@@ -22,7 +22,7 @@ constexpr bool is_checksum(DropReason reason) {
 }
 
 /// The reason why `bytes` are dropped, kNone if they are not. A frame whose checksums were found to
-/// be right must fare as it does where the device has said so, and most are parsed another way.
+/// be right must fare as it does where the device has said so.
 DropReason drop_of(const Bytes& bytes, std::uint64_t flags = 0,
                    const ParseContext& context = apple()) {
   const ExactBlock block(bytes);
