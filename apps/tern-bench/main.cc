@@ -97,7 +97,7 @@ class ServerWatch {
   }
 
  private:
-  /// When a worker is looked at: on its own, since every turn asks.
+  /// When a worker is looked at: apart from ServerWorker, since every turn asks.
   struct Look {
     const tern::Stack* stack;
     Instant next{};

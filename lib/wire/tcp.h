@@ -159,7 +159,7 @@ inline void write_tcp_header(std::byte* out, const TcpHeader& header) {
   store_u8(out + 13, header.flags);
   store_be16(out + 14, header.window);
   store_be16(out + kTcpChecksumOffset, 0);
-  store_be16(out + 18, header.urgent);
+  store_be16(out + kTcpUrgentOffset, header.urgent);
 }
 
 /// A received TCP segment that has passed parsing: the facts of its headers in host byte order.
